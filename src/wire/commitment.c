@@ -101,12 +101,16 @@ static void write_number(double number, char ret_digits[DOUBLE_DIGITS + 1])
     hex_format(bytes, sizeof bytes, ret_digits);
 }
 
+static bool texts_fit(struct slice subject, struct slice subject_version)
+{
+    return commitment_text_fits(subject, COMMITMENT_SUBJECT_MAX) &&
+           commitment_text_fits(subject_version, COMMITMENT_SUBJECT_MAX);
+}
+
 static bool writable(struct slice subject, struct slice subject_version,
                      struct committed_parameter *parameters, size_t count)
 {
-    if (!commitment_text_fits(subject, COMMITMENT_SUBJECT_MAX) ||
-        !commitment_text_fits(subject_version, COMMITMENT_SUBJECT_MAX) ||
-        count > COMMITMENT_PARAMETERS_MAX)
+    if (!texts_fit(subject, subject_version) || count > COMMITMENT_PARAMETERS_MAX)
         return false;
     for (size_t i = 0; i < count; i++)
         if (!commitment_text_fits(parameters[i].name, COMMITMENT_NAME_MAX) ||
@@ -115,17 +119,34 @@ static bool writable(struct slice subject, struct slice subject_version,
     return !sort(parameters, count);
 }
 
+/* The lines that all begin with. */
+static void write_head(const char *first, struct slice subject, struct slice subject_version,
+                       struct text *text)
+{
+    text_add_literal(text, first);
+    text_add_literal(text, "\n");
+    text_add(text, subject);
+    text_add_literal(text, "\n");
+    text_add(text, subject_version);
+    text_add_literal(text, "\n");
+}
+
+/* All of it or nothing. */
+static int written(struct text *text, size_t before)
+{
+    if (!text->failed)
+        return 0;
+    text->len = before;
+    return -1;
+}
+
 int commitment_write(struct slice subject, struct slice subject_version,
                      struct committed_parameter *parameters, size_t count, struct text *text)
 {
     size_t before = text->len;
     if (!writable(subject, subject_version, parameters, count))
         return -1;
-    text_add_literal(text, "khub parameters 1\n");
-    text_add(text, subject);
-    text_add_literal(text, "\n");
-    text_add(text, subject_version);
-    text_add_literal(text, "\n");
+    write_head("khub parameters 1", subject, subject_version, text);
     for (size_t i = 0; i < count; i++) {
         char tail[DOUBLE_DIGITS + 2];
         tail[0] = '=';
@@ -134,10 +155,19 @@ int commitment_write(struct slice subject, struct slice subject_version,
         text_add(text, parameters[i].name);
         text_add(text, (struct slice){tail, sizeof tail});
     }
-    if (!text->failed)
-        return 0;
-    text->len = before;
-    return -1;
+    return written(text, before);
+}
+
+int commitment_write_module(struct slice subject, struct slice subject_version,
+                            const char source_sha256[COMMITMENT_DIGEST_SIZE], struct text *text)
+{
+    size_t before = text->len;
+    if (!texts_fit(subject, subject_version) || !commitment_digest_fits(slice_of(source_sha256)))
+        return -1;
+    write_head("khub module 1", subject, subject_version, text);
+    text_add_literal(text, source_sha256);
+    text_add_literal(text, "\n");
+    return written(text, before);
 }
 
 void commitment_digest_format(const uint8_t digest[COMMITMENT_DIGEST_BYTES],

@@ -1,5 +1,5 @@
-/* The text that is hashed when an AI commits itself to a set of parameters: the hub and the AIs
- * must write the same bytes.
+/* The text that is hashed when an AI commits itself to a set of parameters, or to the C of a
+ * module: the hub and the AIs must write the same bytes. Of parameters:
  *
  *     khub parameters 1
  *     SUBJECT
@@ -9,7 +9,14 @@
  * Each line ends with '\n'. H…: the value's IEEE 754 double as 16 lower-case hex digits, so that
  * 0.1 and 1e-1 are one number and no rounding is a matter of opinion. No name holds a control
  * character, hence a '\n'; and the digits are always sixteen, so a '=' in a name misleads
- * nobody. */
+ * nobody. Of a module:
+ *
+ *     khub module 1
+ *     SUBJECT
+ *     SUBJECT_VERSION
+ *     DIGEST                         SHA-256 of the source's bytes, as 64 lower-case hex digits
+ *
+ * The first line differs, so nobody can claim the one after having committed to the other. */
 #ifndef KHUB_WIRE_COMMITMENT_H
 #define KHUB_WIRE_COMMITMENT_H
 
@@ -19,8 +26,9 @@
 #include "wire/text.h"
 
 #define COMMITMENT_PARAMETERS_MAX 64u
-#define COMMITMENT_NAME_MAX       64u /* bytes of a parameter's name, decoded */
-#define COMMITMENT_SUBJECT_MAX    64u /* bytes of a subject, and of its version */
+#define COMMITMENT_NAME_MAX       64u           /* bytes of a parameter's name, decoded */
+#define COMMITMENT_SUBJECT_MAX    64u           /* bytes of a subject, and of its version */
+#define COMMITMENT_SOURCE_MAX     (256u * 1024) /* bytes of a module's C, decoded */
 #define COMMITMENT_DIGEST_BYTES   32u
 #define COMMITMENT_DIGEST_SIZE    65u /* as lower-case hex digits, with a NUL */
 
@@ -55,7 +63,12 @@ int committed_parameters_read(struct json_value object, const char *path,
 int commitment_write(struct slice subject, struct slice subject_version,
                      struct committed_parameter *parameters, size_t count, struct text *text);
 
-/* SHA-256 of that text, as it stands on the wire. */
+/* Appends the text of a module whose C has that SHA-256. 0, or -1 with nothing appended when a
+ * text breaks its rule, the digest is none, or memory is out. */
+int commitment_write_module(struct slice subject, struct slice subject_version,
+                            const char source_sha256[COMMITMENT_DIGEST_SIZE], struct text *text);
+
+/* A SHA-256, of such a text or of a source, as it stands there and on the wire. */
 void commitment_digest_format(const uint8_t digest[COMMITMENT_DIGEST_BYTES],
                               char ret_hex[COMMITMENT_DIGEST_SIZE]);
 

@@ -1,5 +1,5 @@
 /* The text of a commitment: the same bytes from the same parameters, however they are spelt, and
- * from no others. */
+ * from no others; and from a module. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -183,6 +183,45 @@ static void nothing_is_written_that_breaks_a_rule(void **state)
     text_free(&text);
 }
 
+#define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void a_modules_text_is_what_is_agreed_on(void **state)
+{
+    (void)state;
+    struct text text = {0};
+    text_add_literal(&text, "before ");
+    assert_int_equal(commitment_write_module(slice_of("cpu"), slice_of("v1"), DIGEST, &text), 0);
+    assert_true(slice_is(text_slice(&text), "before khub module 1\ncpu\nv1\n" DIGEST "\n"));
+    text_free(&text);
+}
+
+static void no_module_is_written_that_breaks_a_rule(void **state)
+{
+    (void)state;
+    struct text text = {0};
+    char long_text[COMMITMENT_SUBJECT_MAX + 1], digest[COMMITMENT_DIGEST_SIZE] = DIGEST;
+    struct slice good = slice_of("cpu"), too_long = {long_text, sizeof long_text},
+                 longest = {long_text, COMMITMENT_SUBJECT_MAX}, broken = slice_of("a\nb"),
+                 none = {NULL, 0};
+    memset(long_text, 'x', sizeof long_text);
+    text_add_literal(&text, "before");
+    assert_int_equal(commitment_write_module(none, good, digest, &text), -1);
+    assert_int_equal(commitment_write_module(good, none, digest, &text), -1);
+    assert_int_equal(commitment_write_module(broken, good, digest, &text), -1);
+    assert_int_equal(commitment_write_module(good, broken, digest, &text), -1);
+    assert_int_equal(commitment_write_module(too_long, good, digest, &text), -1);
+    assert_int_equal(commitment_write_module(good, too_long, digest, &text), -1);
+    digest[63] = 'A';
+    assert_int_equal(commitment_write_module(good, good, digest, &text), -1);
+    digest[63] = '\0';
+    assert_int_equal(commitment_write_module(good, good, digest, &text), -1);
+    assert_true(slice_is(text_slice(&text), "before"));
+    assert_int_equal(commitment_write_module(longest, longest, DIGEST, &text), 0);
+    text.failed = true; /* memory was out */
+    assert_int_equal(commitment_write_module(good, good, DIGEST, &text), -1);
+    text_free(&text);
+}
+
 static void digests_are_lower_case(void **state)
 {
     (void)state;
@@ -211,6 +250,8 @@ int main(void)
         cmocka_unit_test(what_no_parameters_are_is_refused),
         cmocka_unit_test(parameters_end_at_their_limits),
         cmocka_unit_test(nothing_is_written_that_breaks_a_rule),
+        cmocka_unit_test(a_modules_text_is_what_is_agreed_on),
+        cmocka_unit_test(no_module_is_written_that_breaks_a_rule),
         cmocka_unit_test(digests_are_lower_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
