@@ -7,9 +7,11 @@
 enum { PAGE_CALLS = 64, PAGE_AT = 0x10000000 };
 /* Exit codes of that process. */
 enum { HOST_UNCONFINED = 60, HOST_TOO_MUCH };
-/* Basic blocks of the module's code: as many for one answer, and for those of one workload. The
- * same number on every machine that has the same compiler, however busy it is. */
-enum { HOST_ANSWER_BLOCKS = 1 << 20, HOST_WORKLOAD_BLOCKS = 1 << 28 };
+/* Basic blocks of the module's code: as many for one answer at the most, and so many more for each
+ * question of a workload, of which what was not used stays. So what a module may cost follows from
+ * how often it is asked. The same numbers on every machine that has the same compiler, however
+ * busy. */
+enum { HOST_ANSWER_BLOCKS = 1 << 20, HOST_QUESTION_BLOCKS = 1 << 10 };
 
 struct page {
     _Atomic uint32_t asked; /* how many batches of calls there were */

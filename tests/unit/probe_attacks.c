@@ -155,6 +155,8 @@ static const struct attempt to_be_much[] = {
      PROBE_NOT_COMPILED},
     {"an endless loop", "for (volatile int i = 0; i < 1; i += 0)\n    ;", "", NULL, "basic blocks",
      PROBE_TIMEOUT},
+    {"much work at every answer", "for (volatile int i = 0; i < 300000; i++)\n    ;", "", NULL,
+     "basic blocks", PROBE_TIMEOUT},
     {"work that nobody counts", "for (;;)\n    ;", "", NULL, "longer", PROBE_TIMEOUT},
     {"a recursion for ever", "return deep(attained_us);",
      "static uint32_t deep(uint32_t x);\nstatic uint32_t deep(uint32_t x)\n{\n    volatile uint32_t kept[64] = {x};\n    return kept[1] ? 1 : deep(x + 1) + kept[x % 64];\n}\n",
