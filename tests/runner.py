@@ -11,6 +11,8 @@ none should have to.
   SIGQUIT, and under nohup, which ignores SIGHUP.
 - Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is
   repeated there.
+- What all its processes used of the processor is the last line of stdout: unlike how long they
+  took, it does not depend on what ran beside them.
 
 usage: runner.py PROGRAM [ARGUMENT...]
 """
@@ -18,6 +20,7 @@ import collections
 import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -89,6 +92,8 @@ def run(command, folder):
         print("runner.py:", fault, file=sys.stderr)
     if code < 0:
         print(f"runner.py: ended by signal {-code}", file=sys.stderr)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"# CPU {used.ru_utime + used.ru_stime:.2f} s", flush=True)
     return code if code > 0 else 128 - code if code else 1 if faults else 0
 
 

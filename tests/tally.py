@@ -6,13 +6,14 @@ usage: tally.py SUITES_FAILED BUILD...
 
 SUITES_FAILED is 1 when some `meson test` ended with an error.
 
-Says each failure, the reason of each skip and the slowest programs first. A program that ended with
-an error which is none of its cases' (it crashed between them, or at its end, or hung) is a failure
-of its own. Exits 1 when anything failed or nothing ran.
+Says each failure, the reason of each skip, the slowest programs and the CPU time of each build's
+first. A program that ended with an error which is none of its cases' (it crashed between them, or
+at its end, or hung) is a failure of its own. Exits 1 when anything failed or nothing ran.
 """
 import collections
 import json
 import os
+import re
 import signal
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -49,6 +50,12 @@ def programs(build):
 
 def short(build, program):
     return f"{build}: {program['name'].split(' / ')[-1]}"
+
+
+def cpu_seconds(program):
+    """Of all its processes, as runner.py wrote them down; 0 where it did not run it."""
+    said = re.findall(r"^# CPU ([\d.]+) s$", program.get("stdout", ""), re.M)
+    return float(said[-1]) if said else 0.0
 
 
 def died(program):
@@ -97,9 +104,11 @@ def main():
     if suites_failed and not counts["failed"]:
         counts["failed"] = 1
         print("failed: meson ended with an error; see test.out")
-    slowest = sorted(((program["duration"], short(build, program)) for build in builds for program in programs(build)),
-                     reverse=True)[:SLOWEST]
-    print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for seconds, name in slowest))
+    ran = {build: programs(build) for build in builds}
+    slowest = sorted(((program["duration"], short(build, program), cpu_seconds(program))
+                      for build in builds for program in ran[build]), reverse=True)[:SLOWEST]
+    print("slowest: " + ", ".join(f"{name} {seconds:.1f} s (CPU {cpu:.1f} s)" for seconds, name, cpu in slowest))
+    print("CPU: " + ", ".join(f"{build} {sum(map(cpu_seconds, ran[build])):.0f} s" for build in builds))
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not counts["passed"] else 0
 

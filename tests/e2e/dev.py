@@ -56,7 +56,8 @@ class Tree:
             os.chmod(path, 0o755)
         self.write("tests.json", json.dumps([{"name": name, "suite": ["khub:unit"]} for name in ("core_join", "core_log")]))
         self.write("testlog.junit.xml", JUNIT)
-        self.write("testlog.json", "".join(json.dumps({"name": f"khub:unit / test{n}", "duration": float(n)}) + "\n"
+        self.write("testlog.json", "".join(json.dumps({"name": f"khub:unit / test{n}", "duration": float(n),
+                                                       "stdout": f"# CPU 7 s\nok 1 - a\n# CPU {n / 2:.2f} s\n"}) + "\n"
                                            for n in range(20)))
 
     def write(self, name, text):
@@ -135,14 +136,15 @@ def a_test_that_does_not_exist_is_an_error():
 
 
 @test
-def the_slowest_are_named():
+def the_slowest_are_named_and_what_all_cost():
     with tree() as place:
         code, said, _ = place.dev("test")
-        *_, slowest, last = said.splitlines()
+        *_, slowest, cpu, last = said.splitlines()
         equal((code, last), (0, "6 passed, 0 failed, 0 skipped"), "how it ended")
         equal(len(slowest.split(",")), 10, "tests named")
-        check(slowest.startswith("slowest: ") and "test19 19.0 s" in slowest and "test16 " in slowest, slowest)
+        check(slowest.startswith("slowest: ") and "test19 19.0 s (CPU 9.5 s)" in slowest and "test16 " in slowest, slowest)
         check("test15 " not in slowest, slowest)  # of each of three builds
+        equal(cpu, "CPU: build 95 s, build-asan 95 s, build-tsan 95 s", "CPU time of each build's tests")
 
 
 # As meson writes it down of programs that tell of two cases, and of one that is a case itself.
@@ -201,7 +203,7 @@ def a_test_gets_signals_as_a_terminal_hands_them_down():
     ignored = subprocess.run(
         ["bash", "-c", 'trap "" HUP INT QUIT; exec "$0" "$@"', sys.executable, os.path.join(ROOT, "tests", "runner.py"),
          "grep", "SigIgn", "/proc/self/status"], stdout=subprocess.PIPE, check=True).stdout
-    mask = int(ignored.split()[-1], 16)
+    mask = int(re.search(rb"SigIgn:\s+(\w+)", ignored)[1], 16)
     equal([number for number in (1, 2, 3) if mask >> number - 1 & 1], [], "signals that are ignored")
 
 
