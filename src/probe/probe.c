@@ -42,6 +42,11 @@ const char *probe_result_meaning(enum probe_result result)
     return meanings[result];
 }
 
+bool probe_judged(enum probe_result result)
+{
+    return result != PROBE_FAILED && result != PROBE_NO_COMPILER;
+}
+
 void probe_explain(struct probe_report *report, const char *format, ...)
 {
     va_list arguments;
@@ -103,29 +108,54 @@ static void run_module(const struct subject *subject, const char *directory,
         report->score = score;
 }
 
-void probe_unread(const struct subject *subject, const char *source, struct evaluation_set *exam,
-                  const atomic_bool *stop, struct probe_report *ret_report)
+/* From `first` on all have the report of the one before it. */
+static void repeat(struct probe_report *reports, size_t first, size_t count)
 {
-    *ret_report = (struct probe_report){.result = PROBE_FAILED};
+    for (size_t i = first; i < count; i++)
+        reports[i] = reports[i - 1];
+}
+
+void probe_unread(const struct subject *subject, const char *source,
+                  struct evaluation_set *const *exams, size_t count, const atomic_bool *stop,
+                  struct probe_report *ret_reports)
+{
+    struct probe_report compiled = {.result = PROBE_FAILED};
     struct scratch scratch;
+    size_t done = 0;
+    assert(count > 0);
     if (scratch_make("probe", &scratch) < 0) {
-        probe_explain(ret_report, "no temporary directory: %s", strerror(errno));
-        return;
+        probe_explain(&compiled, "no temporary directory: %s", strerror(errno));
+    } else {
+        compiled.result = compile_module(scratch.path, subject, source, stop, &compiled);
+        while (done < count && compiled.result == PROBE_RAN) {
+            struct probe_report *report = &ret_reports[done];
+            *report = compiled;
+            report->result = PROBE_FAILED;
+            run_module(subject, scratch.path, exams[done++], stop, report);
+            compiled.result = report->result;
+        }
+        scratch_remove(&scratch);
     }
-    ret_report->result = compile_module(scratch.path, subject, source, stop, ret_report);
-    if (ret_report->result == PROBE_RAN) {
-        ret_report->result = PROBE_FAILED;
-        run_module(subject, scratch.path, exam, stop, ret_report);
-    }
-    scratch_remove(&scratch);
+    if (done == 0)
+        ret_reports[done++] = compiled;
+    repeat(ret_reports, done, count);
+}
+
+void probe_each(const struct subject *subject, const char *source,
+                struct evaluation_set *const *exams, size_t count, const atomic_bool *stop,
+                struct probe_report *ret_reports)
+{
+    *ret_reports = (struct probe_report){.result = PROBE_NOT_COMPILED};
+    if (source_allowed(source, ret_reports))
+        probe_unread(subject, source, exams, count, stop, ret_reports);
+    else
+        repeat(ret_reports, 1, count);
 }
 
 void probe_on(const struct subject *subject, const char *source, struct evaluation_set *exam,
               const atomic_bool *stop, struct probe_report *ret_report)
 {
-    *ret_report = (struct probe_report){.result = PROBE_NOT_COMPILED};
-    if (source_allowed(source, ret_report))
-        probe_unread(subject, source, exam, stop, ret_report);
+    probe_each(subject, source, &exam, 1, stop, ret_report);
 }
 
 void probe_module(const struct subject *subject, const char *source, const char *split,

@@ -15,6 +15,7 @@
 #define KHUB_PROBE_PROBE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
@@ -38,6 +39,8 @@ enum probe_result {
 };
 const char *probe_result_text(enum probe_result result); /* "killed" */
 const char *probe_result_meaning(enum probe_result result);
+/* Whether it says something of the module; else it is about this machine, or it was stopped. */
+bool probe_judged(enum probe_result result);
 
 #define PROBE_SOURCE_MAX (256u << 10) /* bytes */
 
@@ -52,8 +55,13 @@ struct probe_report {
  * for each question. `stop` may be NULL; when it becomes true, the result is PROBE_FAILED. */
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
-/* The same on workloads that are there: nobody else scores on them meanwhile. Afterwards they heed
- * `stop`. */
+/* The same on several sets of workloads that are there, compiled once; a report for each. Once it
+ * has failed on one it is not run on the next, which has the same report. Nobody else scores on
+ * them meanwhile; afterwards they heed `stop`. */
+void probe_each(const struct subject *subject, const char *source,
+                struct evaluation_set *const *exams, size_t count, const atomic_bool *stop,
+                struct probe_report *ret_reports);
+/* Of one. */
 void probe_on(const struct subject *subject, const char *source, struct evaluation_set *exam,
               const atomic_bool *stop, struct probe_report *ret_report);
 

@@ -16,9 +16,10 @@ struct sock_fprog;
 __attribute__((format(printf, 2, 3))) void probe_explain(struct probe_report *report,
                                                          const char *format, ...);
 
-/* probe_on without the look at the source: all else must hold whatever it says. */
-void probe_unread(const struct subject *subject, const char *source, struct evaluation_set *exam,
-                  const atomic_bool *stop, struct probe_report *ret_report);
+/* probe_each without the look at the source: all else must hold whatever it says. */
+void probe_unread(const struct subject *subject, const char *source,
+                  struct evaluation_set *const *exams, size_t count, const atomic_bool *stop,
+                  struct probe_report *ret_reports);
 
 /* Whether the text keeps to what a module may be written in; if not, the report says why. */
 bool source_allowed(const char *source, struct probe_report *report);

@@ -17,6 +17,14 @@ void judge_begin(struct judge *judge, const struct subject *subject, const char 
         (struct judge){.subject = subject, .split = split, .stop = stop, .first_ratio = HUGE_VAL};
 }
 
+void judge_heed(struct judge *judge, const atomic_bool *stop)
+{
+    judge->stop = stop;
+    for (size_t i = 0; i < STAGES; i++)
+        if (judge->sets[i])
+            evaluation_set_heed(judge->sets[i], stop);
+}
+
 void judge_end(struct judge *judge)
 {
     for (size_t i = 0; i < STAGES; i++)
@@ -60,18 +68,12 @@ static int run_here(struct judge *judge, struct trial *trial, unsigned stage, ch
     return 0;
 }
 
-/* Whether the probe's answer is about the module; else it is about this machine. */
-static bool is_about_module(enum probe_result result)
-{
-    return result != PROBE_FAILED && result != PROBE_NO_COMPILER;
-}
-
 static int run_source(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
 {
     struct probe_report report;
     probe_module(judge->subject, trial->source, judge->split, stage_workloads[stage], judge->stop,
                  &report);
-    if (stopped(judge) || !is_about_module(report.result))
+    if (stopped(judge) || !probe_judged(report.result))
         return give_up(judge, report.why, why);
     judge->simulations += stage_workloads[stage];
     trial->bytes = report.object_bytes;

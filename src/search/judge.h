@@ -28,6 +28,8 @@ struct judge {
 
 void judge_begin(struct judge *judge, const struct subject *subject, const char *split,
                  const atomic_bool *stop);
+/* Another's word on when to stop, from now on; the judge's workloads heed it too. */
+void judge_heed(struct judge *judge, const atomic_bool *stop);
 /* Measures it, and keeps it if it is good. 0; -1 when this machine failed and not the candidate
  * (out of memory, no compiler, no sandbox), or it was stopped: `why` then says which. */
 int judge_measure(struct judge *judge, struct trial *trial, char why[256]);

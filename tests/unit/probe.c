@@ -109,6 +109,37 @@ static void runs_with_the_same_score(void **state)
     }
 }
 
+/* Compiled once, it has on each set what it has there alone; a fault is that of all behind it. */
+static void runs_on_several_sets(void **state)
+{
+    (void)state;
+    static const char *const splits[] = {"test/probe", "train/probe", "test/another"};
+    struct evaluation_set *sets[3];
+    struct probe_report reports[3], alone;
+    char *text = rendered(subject());
+    for (size_t i = 0; i < 3; i++)
+        sets[i] = evaluation_set_new(subject(), splits[i], SEEDS);
+    probe_each(subject(), text, sets, 3, NULL, reports);
+    for (size_t i = 0; i < 3; i++) {
+        probe_module(subject(), text, splits[i], SEEDS, NULL, &alone);
+        assert_int_equal(reports[i].result, PROBE_RAN);
+        assert_true(reports[i].score.ratio == alone.score.ratio);
+        assert_int_equal(reports[i].object_bytes, alone.object_bytes);
+    }
+    static const char *const faults[] = {"int x", "__asm__(\"\");"}; /* behind and at the door */
+    for (size_t i = 0; i < 2; i++) {
+        probe_each(subject(), faults[i], sets, 3, NULL, reports);
+        for (size_t k = 0; k < 3; k++) {
+            assert_int_equal(reports[k].result, PROBE_NOT_COMPILED);
+            assert_string_equal(reports[k].why, reports[0].why);
+            assert_string_not_equal(reports[k].why, "");
+        }
+    }
+    for (size_t i = 0; i < 3; i++)
+        evaluation_set_free(sets[i]);
+    free(text);
+}
+
 static void *probe_on_a_thread(void *data)
 {
     char *text = rendered(subject());
@@ -496,6 +527,7 @@ int main(void)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_with_the_same_score),
+        cmocka_unit_test(runs_on_several_sets),
         cmocka_unit_test(runs_on_a_thread),
         cmocka_unit_test(source_that_does_not_compile),
         cmocka_unit_test(source_that_wants_more),

@@ -261,7 +261,7 @@ static size_t fails(const struct attempt *attempt)
     struct probe_report read = {0}, ran;
     char *source = source_of(attempt);
     bool allowed = source_allowed(source, &read);
-    probe_unread(subject, source, exam, NULL, &ran);
+    probe_unread(subject, source, &exam, 1, NULL, &ran);
     free(source);
     bool right = allowed == !attempt->door && (allowed || strstr(read.why, attempt->door)) &&
                  ran.result == attempt->inside && strstr(ran.why, attempt->why) &&
