@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
 #include "cmd/search_files.h"
+#include "cmd/searcher_given.h"
 #include "cmd/stop.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
@@ -20,18 +21,14 @@
 #include "policy/optimise/evaluation.h"
 #include "probe/probe.h"
 #include "search/exchange.h"
-#include "search/proposer.h"
 
 #define PROGRESS_TENS 10u
 
 struct search_settings {
     const char *subject, *as, *out;
-    const char *model_url, *model_wire, *model_key_file;
-    long tokens;
-    double price_in, price_out, spend;
+    struct searcher_settings searcher;
     struct text_list by;
     long evaluations, heldout;
-    double patience;
     bool json;
 };
 
@@ -50,7 +47,8 @@ struct running {
     const struct search_settings *settings;
     const struct subject *subject;
     struct evaluation_set *heldout;
-    char *train_split, *heldout_split, *key;
+    char *train_split, *heldout_split;
+    struct searcher_given given;
     uint64_t budget;
     struct terminal terminal;
     unsigned tens; /* of the searcher that runs: how far it was when it last said so */
@@ -75,51 +73,20 @@ static void show_progress(const struct judge *judge, void *data)
             trial_ratio(&judge->best), stage_workloads[judge->best.stages - 1]);
 }
 
-static int make_llm(const struct running *running, const char *model, uint64_t seed,
-                    struct proposer *ret_proposer, char why[256])
-{
-    const struct search_settings *settings = running->settings;
-    bool anthropic = strcmp(settings->model_wire, model_wires[MODEL_ANTHROPIC]) == 0;
-    struct model_settings of = {.wire = anthropic ? MODEL_ANTHROPIC : MODEL_OPENAI,
-                                .url = settings->model_url,
-                                .name = model,
-                                .key = running->key,
-                                .tokens = (uint64_t)settings->tokens,
-                                .price_in = settings->price_in,
-                                .price_out = settings->price_out,
-                                .spend = settings->spend,
-                                .patience_s = (long)settings->patience,
-                                .stop = stop_flag()};
-    return proposer_llm(running->subject, &of, seed, ret_proposer, why);
-}
-
 /* Whoever is named by --by. EXIT_USAGE after a sentence; EXIT_FAILED, and `why` says how. */
 static int make_proposer(const struct running *running, const char *by,
                          struct proposer *ret_proposer, char why[256])
 {
     char kind[64];
-    const char *command = strncmp(by, "exec:", 5) == 0 ? by + 5 + strspn(by + 5, " ") : NULL;
+    struct searcher searcher = running->given.searcher;
+    if (!searcher_known(by))
+        return complain("search", "'%s' is no searcher; there are " SEARCHERS, by), EXIT_USAGE;
     snprintf(kind, sizeof kind, "search/%.*s", (int)strcspn(by, ":"), by);
     uint64_t seed = subject_seed(running->subject, kind, 0);
-    int failed;
-    if (command && *command)
-        failed = proposer_exec(running->subject, command, seed, running->budget,
-                               (int)(running->settings->patience * 1000), ret_proposer, why);
-    else if (strcmp(by, "random") == 0)
-        failed = proposer_random(running->subject, seed, ret_proposer, why);
-    else if (strncmp(by, "llm:", 4) == 0 && by[4])
-        failed = make_llm(running, by + 4, seed, ret_proposer, why);
-    else if (strcmp(by, "genetic") == 0)
-        failed = proposer_genetic(running->subject, seed, ret_proposer, why);
-    else if (strcmp(by, "cmaes") == 0)
-        failed = proposer_cmaes(running->subject, seed, ret_proposer, why);
-    else
-        return complain("search",
-                        "'%s' is no searcher; there are cmaes, random, genetic, exec:COMMAND and "
-                        "llm:MODEL",
-                        by),
-               EXIT_USAGE;
-    return failed < 0 ? EXIT_FAILED : EXIT_WORKED;
+    searcher.by = by;
+    return searcher_begin(&searcher, running->subject, seed, running->budget, ret_proposer, why) < 0
+               ? EXIT_FAILED
+               : EXIT_WORKED;
 }
 
 /* The best's score on workloads that nobody searched on, and its size. */
@@ -299,24 +266,6 @@ static int print_json(const struct running *running)
 
 /* ── the command ── */
 
-/* The first line of the file. */
-static int read_key(struct running *running)
-{
-    const char *path = running->settings->model_key_file;
-    FILE *file = fopen(path, "re");
-    size_t size = 0;
-    ssize_t length = file ? getline(&running->key, &size, file) : -1;
-    int error = errno;
-    if (file)
-        fclose(file);
-    while (length > 0 && strchr(" \t\r\n", running->key[length - 1]))
-        running->key[--length] = '\0';
-    if (length > 0)
-        return 0;
-    complain("search", "no key in %s: %s", path, file ? "it is empty" : strerror(error));
-    return -1;
-}
-
 static int prepare(struct running *running)
 {
     const struct search_settings *settings = running->settings;
@@ -327,7 +276,7 @@ static int prepare(struct running *running)
         running->train_split = NULL;
     if (asprintf(&running->heldout_split, "heldout/%s", settings->as) < 0)
         running->heldout_split = NULL;
-    if (settings->model_key_file && read_key(running) < 0)
+    if (searcher_give("search", &settings->searcher, &running->given) != EXIT_WORKED)
         return EXIT_FAILED;
     running->budget = (uint64_t)settings->evaluations * stage_workloads[STAGE_TRAIN];
     if (running->train_split && running->heldout_split)
@@ -379,9 +328,7 @@ static int run(const void *data)
     for (size_t i = 0; i < running.count; i++)
         judge_end(&running.outcomes[i].judge);
     evaluation_set_free(running.heldout);
-    if (running.key)
-        explicit_bzero(running.key, strlen(running.key));
-    free(running.key);
+    searcher_given_free(&running.given);
     free(running.train_split);
     free(running.heldout_split);
     return code;
@@ -430,67 +377,8 @@ static const struct setting options[] = {
      .argument = "NAME",
      .fallback = "learn",
      .help = "Whose workloads, as those of 'khub learn --as'."},
-    {.name = "model-url",
-     .kind = SETTING_TEXT,
-     AT(model_url),
-     .argument = "URL",
-     .fallback = "http://127.0.0.1:8080/v1",
-     .help = "Where a language model answers, without the wire's own path; the default is "
-             "llama.cpp's. Ollama: http://127.0.0.1:11434/v1."},
-    {.name = "model-wire",
-     .kind = SETTING_CHOICE,
-     AT(model_wire),
-     .argument = "WIRE",
-     .fallback = "openai",
-     .choices = model_wires,
-     .help = "What it speaks: OpenAI's chat completions, or Anthropic's messages (URL: "
-             "https://api.anthropic.com/v1)."},
-    {.name = "model-key-file",
-     .kind = SETTING_TEXT,
-     AT(model_key_file),
-     .argument = "FILE",
-     .help = "The key to show there: the first line of FILE."},
-    {.name = "tokens",
-     .kind = SETTING_WHOLE,
-     AT(tokens),
-     .argument = "N",
-     .fallback = "200000",
-     .low = 1000,
-     .high = 1e12,
-     .help = "What all questions and answers may have together; then it ends. A server that does "
-             "not count is counted by bytes, three a token."},
-    {.name = "price-in",
-     .kind = SETTING_NUMBER,
-     AT(price_in),
-     .argument = "MONEY",
-     .fallback = "0",
-     .low = 0,
-     .high = 1e6,
-     .help = "What a million tokens of questions cost."},
-    {.name = "price-out",
-     .kind = SETTING_NUMBER,
-     AT(price_out),
-     .argument = "MONEY",
-     .fallback = "0",
-     .low = 0,
-     .high = 1e6,
-     .help = "What a million tokens of answers cost."},
-    {.name = "spend",
-     .kind = SETTING_NUMBER,
-     AT(spend),
-     .argument = "MONEY",
-     .fallback = "0",
-     .low = 0,
-     .high = 1e9,
-     .help = "What it may cost at these prices; then it ends. 0: no limit but --tokens."},
-    {.name = "patience",
-     .kind = SETTING_NUMBER,
-     AT(patience),
-     .argument = "SECONDS",
-     .fallback = "60",
-     .low = 0,
-     .high = 86400,
-     .help = "How long a program or a model may take for an answer; 0: for ever."},
+    MODEL_SETTINGS(struct search_settings),
+    ANSWER_PATIENCE_SETTING(struct search_settings),
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,

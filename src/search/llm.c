@@ -123,7 +123,7 @@ static int llm_propose(struct proposer *proposer, const struct search_state *sea
     if (question.failed)
         snprintf(why, 256, "out of memory");
     else
-        end = model_ask(llm->model, system_text, question.at, &answer, why);
+        end = model_ask(llm->model, system_text, question.at, search->stop, &answer, why);
     text_free(&question);
     proposer->spent = model_spent(llm->model);
     text_clear(&llm->failures);

@@ -20,6 +20,7 @@
 
 struct model {
     struct model_settings settings;
+    const atomic_bool *stop; /* of the question that is asked; NULL: never */
     struct model_spent spent;
     uv_loop_t loop;
     uv_timer_t look;
@@ -36,7 +37,7 @@ struct model {
 
 static bool stopped(const struct model *model)
 {
-    return model->settings.stop && atomic_load(model->settings.stop);
+    return model->stop && atomic_load(model->stop);
 }
 
 /* ── one request ── */
@@ -210,8 +211,9 @@ static enum model_end take_answer(struct model *model, char **ret_answer,
 }
 
 enum model_end model_ask(struct model *model, const char *system, const char *question,
-                         char **ret_answer, char ret_why[MODEL_WHY_SIZE])
+                         const atomic_bool *stop, char **ret_answer, char ret_why[MODEL_WHY_SIZE])
 {
+    model->stop = stop;
     size_t bytes = strlen(system) + strlen(question);
     uint64_t wait = AGAIN_MS;
     for (unsigned i = 0;; i++) {

@@ -18,16 +18,15 @@ extern const char *const model_wires[]; /* "openai", "anthropic", NULL */
 
 struct model_settings {
     enum model_wire wire;
-    const char *url;         /* without the wire's own path: "http://127.0.0.1:8080/v1" */
-    const char *name;        /* of the model */
-    const char *key;         /* NULL: none */
-    const char *ca;          /* who vouches for the server: a file; NULL: whom the system trusts */
-    uint64_t tokens;         /* that all answers and questions may have together: a hard stop */
-    double price_in;         /* of a million tokens of questions; 0: not known */
-    double price_out;        /* the same of answers */
-    double spend;            /* at the most, in the prices' currency; 0: no limit */
-    long patience_s;         /* for one answer, all of it; 0: for ever */
-    const atomic_bool *stop; /* NULL: never */
+    const char *url;  /* without the wire's own path: "http://127.0.0.1:8080/v1" */
+    const char *name; /* of the model */
+    const char *key;  /* NULL: none */
+    const char *ca;   /* who vouches for the server: a file; NULL: whom the system trusts */
+    uint64_t tokens;  /* that all answers and questions may have together: a hard stop */
+    double price_in;  /* of a million tokens of questions; 0: not known */
+    double price_out; /* the same of answers */
+    double spend;     /* at the most, in the prices' currency; 0: no limit */
+    long patience_s;  /* for one answer, all of it; 0: for ever */
 };
 
 /* So far. Tokens are the server's count; where it has told none, three bytes are taken for one,
@@ -50,9 +49,10 @@ enum model_end {
     MODEL_SPENT, /* what it may have is used up, or not enough is left for an answer */
     MODEL_FAILED /* `why` says how; MODEL_STOPPED among it */
 };
-/* Asks; blocks until the answer is there. *ret_answer: the caller's, when it answered; it may be
- * cut off where the model's own limit or the tokens' end was. */
+/* Asks; blocks until the answer is there, or `stop` (NULL: never) is true. *ret_answer: the
+ * caller's, when it answered; it may be cut off where the model's own limit or the tokens'
+ * end was. */
 enum model_end model_ask(struct model *model, const char *system, const char *question,
-                         char **ret_answer, char ret_why[MODEL_WHY_SIZE]);
+                         const atomic_bool *stop, char **ret_answer, char ret_why[MODEL_WHY_SIZE]);
 
 #endif

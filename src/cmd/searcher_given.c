@@ -1,0 +1,78 @@
+#include "cmd/searcher_given.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/visit.h"
+
+/* The first line of the file. */
+static int read_key(const char *command, const char *path, char **ret_key)
+{
+    FILE *file = fopen(path, "re");
+    size_t size = 0;
+    ssize_t length = file ? getline(ret_key, &size, file) : -1;
+    int error = errno;
+    if (file)
+        fclose(file);
+    while (length > 0 && strchr(" \t\r\n", (*ret_key)[length - 1]))
+        (*ret_key)[--length] = '\0';
+    if (length > 0)
+        return EXIT_WORKED;
+    return complain(command, "no key in %s: %s", path, file ? "it is empty" : strerror(error));
+}
+
+int searcher_give(const char *command, const struct searcher_settings *settings,
+                  struct searcher_given *ret_given)
+{
+    bool anthropic = strcmp(settings->model_wire, model_wires[MODEL_ANTHROPIC]) == 0;
+    if (settings->model_key_file &&
+        read_key(command, settings->model_key_file, &ret_given->key) != EXIT_WORKED)
+        return EXIT_FAILED;
+    ret_given->searcher =
+        (struct searcher){.patience_ms = (int)(settings->patience * 1000),
+                          .model = {.wire = anthropic ? MODEL_ANTHROPIC : MODEL_OPENAI,
+                                    .url = settings->model_url,
+                                    .key = ret_given->key,
+                                    .tokens = (uint64_t)settings->tokens,
+                                    .price_in = settings->price_in,
+                                    .price_out = settings->price_out,
+                                    .spend = settings->spend,
+                                    .patience_s = (long)settings->patience}};
+    return EXIT_WORKED;
+}
+
+void searcher_given_free(struct searcher_given *given)
+{
+    if (given->key)
+        explicit_bzero(given->key, strlen(given->key));
+    free(given->key);
+    *given = (struct searcher_given){0};
+}
+
+void searcher_write(const struct searcher_settings *settings, struct searcher_words *ret_words)
+{
+    const struct {
+        const char *option;
+        double value;
+    } numbers[] = {{"--tokens", (double)settings->tokens},
+                   {"--price-in", settings->price_in},
+                   {"--price-out", settings->price_out},
+                   {"--spend", settings->spend}};
+    size_t count = 0;
+    ret_words->words[count++] = "--model-url";
+    ret_words->words[count++] = settings->model_url;
+    ret_words->words[count++] = "--model-wire";
+    ret_words->words[count++] = settings->model_wire;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(ret_words->numbers[i], sizeof ret_words->numbers[i], "%.15g", numbers[i].value);
+        ret_words->words[count++] = numbers[i].option;
+        ret_words->words[count++] = ret_words->numbers[i];
+    }
+    if (settings->model_key_file) {
+        ret_words->words[count++] = "--model-key-file";
+        ret_words->words[count++] = settings->model_key_file;
+    }
+    ret_words->words[count] = NULL;
+}
