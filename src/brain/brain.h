@@ -11,8 +11,9 @@
  * handed in may come from another AI: no content of it may do harm.
  *
  * Nothing is shared on its word. What a brain makes is first a *claim*: an object with at least
- * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits
- * to its parameters at the hub, which answers with a nonce that nobody could know before;
+ * {kind: "pattern" or "component", id, subject, subject_version}, and either parameters or the
+ * source of a module. The node commits to these at the hub, which answers with a nonce that nobody
+ * could know before;
  * prove() measures the claim on the workloads that follow from the nonce, and gives what is
  * published, and apart from it the figures that the hub alone may read until others have measured
  * too. Anyone can measure the same again. */
@@ -133,7 +134,8 @@ struct brain {
      * array of claims, which may be empty. 0 or -1 (out of memory). */
     int (*train)(void *state, unsigned budget, brain_stop *stop, json_t **ret_claims);
     /* Measures a claim on the workloads of the nonce (32 hex digits). The result is what is shared
-     * (the claim with commitment_id, nonce and seeds, a component with its implementation), and as
+     * (the claim with commitment_id, nonce and seeds, a component of parameters with its
+     * implementation), and as
      * its member "measured", which is not shared with it, the figures: {ratio, …}. NULL: stopped,
      * out of memory, or not what the claim says. */
     json_t *(*prove)(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
@@ -161,14 +163,15 @@ struct brain {
     /* Measures somebody else's pattern or component again; its `kind` is what it was shared as.
      * Returns metrics to report: {claim_holds, reason (when it does not hold), score, ratio, n,
      * nonce, integration_tested, …}. NULL when it is of no subject that this brain can run, proves
-     * nothing (no commitment and nonce), is on more workloads than it runs, or `stop` was set.
-     * Another's source is never run. */
+     * nothing (no commitment and nonce), is on more workloads than it runs, is a module that this
+     * machine can't run (no compiler, no sandbox), or `stop` was set. Another's source is run in
+     * the probe's sandbox alone. */
     json_t *(*check)(void *state, const json_t *thing, brain_stop *stop);
     /* Takes in a checked pattern or component of `author`, to train on from it when it is better
      * than what it has. True when taken. */
     bool (*take_in)(void *state, const char *author, const json_t *thing, const json_t *metrics);
-    /* What it would use now, whole: {subject, subject_version, parameters, implementation, …}.
-     * NULL: nothing yet, or out of memory. */
+    /* What it would use now, whole: {subject, subject_version, …}, and either parameters and
+     * implementation, or the source of a module. NULL: nothing yet, or out of memory. */
     json_t *(*learned)(void *state);
     /* Before the first job: goes on from what learned() gave in an earlier run. The object may hold
      * anything. False, with a reason: this brain can't. */
@@ -182,10 +185,11 @@ struct brain {
  * `general` the referee of all of them. NULL when out of memory, or when no subject is of this
  * specialization. */
 struct brain *brain_policy_new(const char *ai_id, const char *specialization);
-/* Of a policy brain that has not trained yet: a program searches in the place of CMA-ES, asked by
- * JSON lines (docs/SEARCH.md). `command` is for the shell, and must outlive the brain. The program
- * ends with the calling thread at the latest. 0, or -1 after a sentence. */
-int brain_policy_search_by(struct brain *brain, const char *command, char ret_why[256]);
+struct searcher; /* search/searcher.h */
+/* Of a policy brain that has not trained yet: this one searches in the place of CMA-ES
+ * (docs/SEARCH.md). Its texts must outlive the brain. A program ends with the calling thread at the
+ * latest. 0, or -1 after a sentence. */
+int brain_policy_search_by(struct brain *brain, const struct searcher *searcher, char ret_why[256]);
 /* NULL is fine. No job may be running. */
 void brain_free(struct brain *brain);
 

@@ -16,6 +16,7 @@
 #include "cmd/commands.h"
 #include "cmd/demo.h"
 #include "cmd/fields.h"
+#include "cmd/searcher_given.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
 #include "process/scratch.h"
@@ -36,6 +37,7 @@ const struct demo_ai demo_ais[DEMO_AIS] = {
 struct demo_settings {
     double minutes, patience;
     const char *color, *by;
+    struct searcher_settings searcher;
     bool json, keep, memory;
 };
 
@@ -172,11 +174,20 @@ static int kill_hub(struct demo *demo)
     return code;
 }
 
+static void add_searcher(const struct demo *demo, struct searcher_words *words, const char **at)
+{
+    searcher_write(&demo->settings->searcher, words);
+    *at++ = "--by";
+    *at++ = demo->settings->by;
+    memcpy(at, words->words, sizeof words->words);
+}
+
 /* Starts those whose time has come. They would go on for longer than the demo does: it asks them to
  * end. */
 static int start_trainers(struct demo *demo, int64_t now)
 {
     char minutes[32], summary[CHILD_PATH_MAX], acks[CHILD_PATH_MAX];
+    struct searcher_words words;
     int64_t all = demo->view.ends - demo->view.begun;
     static_assert(2 * MINUTES_MOST < TRAIN_MINUTES_MOST, "trainers outlast the demo");
     snprintf(minutes, sizeof minutes, "%d", TRAIN_MINUTES_MOST);
@@ -186,21 +197,12 @@ static int start_trainers(struct demo *demo, int64_t now)
             continue;
         path_in(demo, ai->ai_id, ".json", summary);
         path_in(demo, ai->ai_id, ".acks", acks);
-        /* A program of the user's searches for the last of them, if there is one. */
-        const char *by = i == DEMO_AIS - 1 ? demo->settings->by : NULL;
-        const char *const arguments[] = {"train",
-                                         "--hub",
-                                         demo->address,
-                                         "--summary",
-                                         summary,
-                                         "--acks",
-                                         acks,
-                                         ai->ai_id,
-                                         ai->specialization,
-                                         minutes,
-                                         by ? "--by" : NULL,
-                                         by,
-                                         NULL};
+        const char *arguments[10 + 2 + SEARCHER_WORDS_MAX + 1] = {
+            "train",  "--hub", demo->address, "--summary",        summary,
+            "--acks", acks,    ai->ai_id,     ai->specialization, minutes};
+        /* Whoever the user names searches for the last of them. */
+        if (i == DEMO_AIS - 1 && demo->settings->by)
+            add_searcher(demo, &words, arguments + 10);
         if (child_start(&demo->trainers[i], ai->ai_id, demo->scratch.path, arguments) < 0)
             return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
         demo->started[i] = true;
@@ -452,6 +454,9 @@ static void demo_end(struct demo *demo)
 static int run(const void *data)
 {
     struct demo demo = {.settings = data};
+    if (demo.settings->by && !searcher_known(demo.settings->by))
+        return complain("demo", "'%s' is no searcher; there are " SEARCHERS, demo.settings->by),
+               EXIT_USAGE;
     if (scratch_make("demo", &demo.scratch) < 0 || scratch_make("demo-hub", &demo.data) < 0) {
         int cause = errno;
         scratch_remove(&demo.scratch);
@@ -489,7 +494,9 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(by),
      .argument = "SEARCHER",
-     .help = "Who searches for the AI that comes last, as 'khub train --by': exec:COMMAND."},
+     .help = "Who searches for the AI that comes last, as 'khub train --by': genetic, exec:COMMAND "
+             "or llm:MODEL."},
+    MODEL_SETTINGS(struct demo_settings),
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
     COLOR_SETTING(struct demo_settings),
     {.name = "memory",

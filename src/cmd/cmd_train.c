@@ -11,6 +11,7 @@
 #include "brain/brain.h"
 #include "brain/capabilities.h"
 #include "cmd/commands.h"
+#include "cmd/searcher_given.h"
 #include "cmd/terminal.h"
 #include "cmd/token_choice.h"
 #include "cmd/traces_given.h"
@@ -24,6 +25,7 @@
 struct train_settings {
     const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks, *by;
     struct trace_settings traces;
+    struct searcher_settings searcher;
     double minutes;
     bool json, private_trace;
 };
@@ -157,7 +159,8 @@ static int take_traces(const struct train_settings *settings, struct traces_give
     return EXIT_WORKED;
 }
 
-static int train(const struct train_settings *settings, struct live *live)
+static int train(const struct train_settings *settings, const struct searcher *searcher,
+                 struct live *live)
 {
     bool shows = live->terminal.moves && !settings->json;
     char token[TOKEN_TEXT_SIZE], why[TOKEN_CHOICE_WHY_SIZE];
@@ -173,7 +176,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
-        .by = settings->by ? settings->by + strlen("exec:") : NULL,
+        .searcher = searcher,
         .summary_path = settings->summary,
         .keep_path = settings->out,
         .acks_path = settings->acks,
@@ -192,8 +195,10 @@ static int train(const struct train_settings *settings, struct live *live)
 static int run(const void *data)
 {
     const struct train_settings *settings = data;
-    if (settings->by && (strncmp(settings->by, "exec:", 5) != 0 || !settings->by[5]))
-        return complain("train", "--by is exec:COMMAND, not '%s'", settings->by), EXIT_USAGE;
+    struct searcher_given searching = {0};
+    if (settings->by && !searcher_known(settings->by))
+        return complain("train", "'%s' is no searcher; there are " SEARCHERS, settings->by),
+               EXIT_USAGE;
     struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
     struct sink *out = sink_open(STDOUT_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     bool shared = same_terminal();
@@ -204,7 +209,13 @@ static int run(const void *data)
     if (code == EXIT_WORKED)
         code = take_traces(settings, &given);
     if (code == EXIT_WORKED)
-        code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
+        code = searcher_give("train", &settings->searcher, &searching);
+    searching.searcher.by = settings->by;
+    bool other = settings->by && strcmp(settings->by, "cmaes") != 0;
+    if (code == EXIT_WORKED)
+        code = live.out && live.log ? train(settings, other ? &searching.searcher : NULL, &live)
+                                    : complain("train", "out of memory");
+    searcher_given_free(&searching);
     traces_given_free(&given);
     if (live.out)
         fclose(live.out);
@@ -242,9 +253,11 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(by),
      .argument = "SEARCHER",
-     .help =
-         "Who searches in the place of CMA-ES: exec:COMMAND, a program that proposes parameters "
-         "(docs/SEARCH.md). What it finds is measured, claimed and checked like anybody's."},
+     .help = "Who searches in the place of CMA-ES, as 'khub search' has them: random, genetic, "
+             "exec:COMMAND (a program) or llm:MODEL (a language model). A module that it finds is "
+             "measured, claimed and checked like parameters. cmaes when nobody says."},
+    MODEL_SETTINGS(struct train_settings),
+    ANSWER_PATIENCE_SETTING(struct train_settings),
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,

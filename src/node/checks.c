@@ -190,7 +190,7 @@ void checks_component(struct node *node, const char *sender, const json_t *compo
 void checks_code(struct node *node, const char *sender, const json_t *payload)
 {
     const json_t *code = json_object_get(payload, "code");
-    node_say(node, "Received code component %s from %s: source of others is not run",
+    node_say(node, "Received code component %s from %s: it claims nothing, and is not run",
              SAY(payload_string(code, "id", THING_ID_MAX)), SAY(sender));
 }
 

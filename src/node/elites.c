@@ -53,6 +53,12 @@ static bool elite_is_of_subject(const struct node *node, const json_t *thing)
                   brain->subject_version) == 0;
 }
 
+/* A component of parameters says what its author's pattern has said already. */
+static bool elite_is_module(const json_t *thing)
+{
+    return json_object_get(thing, "source") && !json_object_get(thing, "parameters");
+}
+
 /* Whether this AI should run it at all, which is for claims alone; with its place in the order. */
 static bool elite_read(struct node *node, const json_t *entry, bool pattern,
                        struct elite *ret_elite)
@@ -72,7 +78,8 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
     else
         elite.rank = strcmp(status, "confirmed") != 0;
     bool wanted = node->brain->referee ? !is_verifier(verifiers, node->options->ai_id)
-                                       : elite_is_of_subject(node, elite.thing);
+                                       : elite_is_of_subject(node, elite.thing) &&
+                                             (pattern || elite_is_module(elite.thing));
     *ret_elite = elite;
     return wanted && status[0] && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
            !(member && member->refuted >= REFUTED_MAX) &&
@@ -170,8 +177,7 @@ void elites_take(struct node *node, json_t *knowledge, json_t *ledger)
                                 node->brain->referee ? REFEREE_OF_ONE_MAX : ELITES_OF_ONE_MAX};
     ledger_take(node, ledger);
     elites_of(node, json_object_get(knowledge, "shared_patterns"), true, &elites);
-    if (node->brain->referee)
-        elites_of(node, json_object_get(knowledge, "collective_features"), false, &elites);
+    elites_of(node, json_object_get(knowledge, "collective_features"), false, &elites);
     for (size_t i = 0; i < elites.count; i++) {
         const struct elite *elite = &elites.all[i];
         json_t *thing = json_copy((json_t *)(uintptr_t)elite->thing);

@@ -15,7 +15,7 @@
 
 #define LEARNED      "learned.json"
 #define SOURCE       "policy.c"
-#define LEARNED_MAX  (1u << 20) /* bytes that are read */
+#define LEARNED_MAX  (2u << 20) /* bytes that are read: a module's source has at most 1.5 MiB so */
 #define TOKEN        "resume_token"
 #define KEEPING_MODE 0666
 #define TOKEN_MODE   0600
@@ -121,6 +121,8 @@ int keeping_write_file(int directory, const char *name, const char *text, mode_t
 int keeping_write(struct keeping *keeping, json_t *learned)
 {
     const char *source = json_string_value(json_object_get(learned, "implementation"));
+    if (!source) /* a module is its source */
+        source = json_string_value(json_object_get(learned, "source"));
     assert(keeping->directory >= 0);
     if (!learned || (keeping->learned && json_equal(learned, keeping->learned)))
         return 0;

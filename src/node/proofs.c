@@ -12,13 +12,13 @@
  *       ▲                      │
  *       └──── another nonce ───┘
  *
- * The commitment is a hash of the parameters; the hub's nonce, which nobody could know before,
- * decides on which workloads they are measured. It comes when an epoch ends, and is that of all who
- * committed in it; of too many in one the hub refuses some, which are for the next. Claims with the
- * same parameters share one commitment. What is hard is the link: it may go at any point, and the
- * hub that comes back may be the same (then its nonce is too, and what was proved stands) or a
- * fresh one (then all is proved again). So each connection begins by committing to all that is
- * pending, and nothing is published before the hub has answered on it. */
+ * The commitment is a hash of the parameters, or of a module's source; the hub's nonce, which
+ * nobody could know before, decides on which workloads they are measured. It comes when an epoch
+ * ends, and is that of all who committed in it; of too many in one the hub refuses some, which are
+ * for the next. Claims of the same share one commitment. What is hard is the link: it may go at any
+ * point, and the hub that comes back may be the same (then its nonce is too, and what was proved
+ * stands) or a fresh one (then all is proved again). So each connection begins by committing to all
+ * that is pending, and nothing is published before the hub has answered on it. */
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -285,20 +285,39 @@ static bool claim_parameters(const json_t *claim, struct committed_parameter *re
     return true;
 }
 
+static int sha256(const char *text, size_t length, char ret_hex[COMMITMENT_DIGEST_SIZE])
+{
+    unsigned char digest[COMMITMENT_DIGEST_BYTES];
+    if (EVP_Digest(text, length, digest, NULL, EVP_sha256(), NULL) != 1)
+        return -1;
+    commitment_digest_format(digest, ret_hex);
+    return 0;
+}
+
+/* What is hashed of a claim: of parameters, or without any of its source. 0 or -1. */
+static int proof_text(const struct proof *proof, struct text *text)
+{
+    struct slice subject = slice_of(proof->subject), version = slice_of(proof->version);
+    struct committed_parameter parameters[COMMITMENT_PARAMETERS_MAX];
+    const json_t *source = json_object_get(proof->claim, "source");
+    char source_sha256[COMMITMENT_DIGEST_SIZE];
+    size_t count;
+    if (!source || json_object_get(proof->claim, "parameters"))
+        return claim_parameters(proof->claim, parameters, &count)
+                   ? commitment_write(subject, version, parameters, count, text)
+                   : -1;
+    if (!json_is_string(source) ||
+        sha256(json_string_value(source), json_string_length(source), source_sha256) < 0)
+        return -1;
+    return commitment_write_module(subject, version, source_sha256, text);
+}
+
 static int proof_hash(struct proof *proof)
 {
-    struct committed_parameter parameters[COMMITMENT_PARAMETERS_MAX];
-    size_t count;
-    unsigned char digest[COMMITMENT_DIGEST_BYTES];
     struct text text = {0};
-    if (!claim_parameters(proof->claim, parameters, &count))
-        return -1;
-    int error = commitment_write(slice_of(proof->subject), slice_of(proof->version), parameters,
-                                 count, &text);
-    if (error == 0 && EVP_Digest(text.at, text.len, digest, NULL, EVP_sha256(), NULL) != 1)
-        error = -1;
+    int error = proof_text(proof, &text);
     if (error == 0)
-        commitment_digest_format(digest, proof->sha256);
+        error = sha256(text.at, text.len, proof->sha256);
     text_free(&text);
     return error;
 }
@@ -330,7 +349,7 @@ bool proofs_add(struct node *node, json_t *json, const struct claim_use *use,
     struct proof *place = whole ? proof_place(node) : NULL;
     if (!place) {
         *ret_reason = whole ? "too many claims wait to be proved"
-                            : "it has no parameters that can be committed to";
+                            : "it has neither parameters nor a source that can be committed to";
         json_decref(json);
         return false;
     }

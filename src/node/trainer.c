@@ -64,7 +64,7 @@ int trainer_run(const struct trainer_options *options)
     struct node *node = NULL;
     struct keeping keeping = {.directory = -1};
     char why[256];
-    if (brain && options->by && brain_policy_search_by(brain, options->by, why) < 0) {
+    if (brain && options->searcher && brain_policy_search_by(brain, options->searcher, why) < 0) {
         fprintf(stderr, "[TRAINER] %s\n", why);
         brain_free(brain);
         return 1;

@@ -8,6 +8,7 @@
 
 struct brain_standing; /* brain.h */
 struct khub_tls;       /* khub.h */
+struct searcher;       /* search/searcher.h */
 struct summary;        /* summary.h */
 struct summary_head;   /* the same */
 
@@ -29,7 +30,8 @@ struct trainer_options {
     const char *room; /* NULL: main */
     const char *ai_id, *specialization;
     double minutes;
-    const char *by; /* a program that searches in the place of CMA-ES (brain.h); NULL: none */
+    const struct searcher
+        *searcher; /* who searches in the place of CMA-ES (search/searcher.h); NULL: nobody */
     /* Where it writes the summary as JSON too (summary.h), at its end and each time that it has
      * measured; NULL: nowhere. */
     const char *summary_path;

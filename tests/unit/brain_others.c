@@ -75,8 +75,8 @@ static void test_pulls_a_few(void **state)
         struct known known = {.ratio_own = 0.9 - 0.1 * i};
         snprintf(known.author, sizeof known.author, "ai-%d", i);
         for (int k = 0; k < inside->subject->parameter_count; k++)
-            known.parameters[k] = inside->subject->parameters[k].textbook;
-        known.parameters[0] = inside->subject->parameters[0].low * (1 + 0.01 * i);
+            known.solution.parameters[k] = inside->subject->parameters[k].textbook;
+        known.solution.parameters[0] = inside->subject->parameters[0].low * (1 + 0.01 * i);
         assert_true(mutual_add(mutual, inside->subject, &known));
     }
     train_only(bob, 1); /* at the start */
@@ -157,7 +157,7 @@ static bool add(struct mutual *mutual, const char *author, double parameter, dou
 {
     struct known known = {.ratio_own = ratio_own};
     snprintf(known.author, sizeof known.author, "%s", author);
-    known.parameters[0] = parameter;
+    known.solution.parameters[0] = parameter;
     return mutual_add(mutual, subject_find(SUBJECT), &known);
 }
 
@@ -202,7 +202,7 @@ static void test_over_fitting_loses(void **state)
     taken(bob, "ada", good);
     assert_true(policy_choose(inside, &go));
     assert_string_equal(inside->choice.author, "ada");
-    assert_true(parameters_same(inside->subject, inside->choice.parameters, theirs));
+    assert_true(parameters_same(inside->subject, inside->choice.solution.parameters, theirs));
     bob->measure_standing(bob->state, &go);
     assert_true(figures_of(bob).ratio_heldout < 0.9);
     json_t *claim = bob->answer(bob->state, SUBJECT, NULL, &go);
@@ -245,9 +245,9 @@ static void test_consensus(void **state)
     }
     for (size_t i = 0; i < 3; i++) {
         assert_true(policy_choose(brains[i]->state, &go));
-        assert_memory_equal(insides(brains[i])->choice.parameters,
-                            insides(brains[0])->choice.parameters,
-                            sizeof insides(brains[0])->choice.parameters);
+        assert_memory_equal(insides(brains[i])->choice.solution.parameters,
+                            insides(brains[0])->choice.solution.parameters,
+                            sizeof insides(brains[0])->choice.solution.parameters);
     }
     for (size_t i = 0; i < 3; i++) {
         json_decref(patterns[i]);

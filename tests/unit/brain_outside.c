@@ -9,13 +9,15 @@
 #define SETTING                                                                                    \
     "{\"mean_gain\":0.01,\"deviation_gain\":0.01,\"deviations\":4,\"spike_threshold\":100,"        \
     "\"spike_exit\":7.875,\"margin\":0,\"spike_deviations\":4,\"floor\":150}"
-#define LOOP(answer) "while read -r a; do case $a in *'\"ask\"'*) echo '" answer "';; esac; done"
+#define LOOP(answer)                                                                               \
+    "exec:while read -r a; do case $a in *'\"ask\"'*) echo '" answer "';; esac; done"
 
-static struct brain *searching_by(const char *command)
+static struct brain *searching_by(const char *by)
 {
     char why[256];
     struct brain *brain = brain_of("ada", SUBJECT);
-    assert_int_equal(brain_policy_search_by(brain, command, why), 0);
+    const struct searcher searcher = {.by = by, .patience_ms = 600000};
+    assert_int_equal(brain_policy_search_by(brain, &searcher, why), 0);
     return brain;
 }
 
@@ -50,7 +52,7 @@ static void test_when_it_ends_cma_es_goes_on(void **state)
     } cases[] = {
         {LOOP("{\"done\":true}"), "no more to propose"},
         {LOOP("no json"), "no JSON"},
-        {"read a; exit 7", "exit code 7"},
+        {"exec:read a; exit 7", "exit code 7"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct brain *brain = searching_by(cases[i].command);
@@ -84,10 +86,11 @@ static void test_it_is_shown_what_others_found(void **state)
         train_only(brain, 1);
     const struct policy_brain *policy = insides(brain);
     const struct trial *elites[ARCHIVE_SIZES * ARCHIVE_TAILS];
-    size_t count = archive_list(&policy->outside_archive, elites);
+    size_t count = archive_list(&policy->outside.judge.archive, elites);
     bool shown = false;
     for (size_t i = 0; i < count; i++)
-        shown = shown || parameters_same(policy->subject, elites[i]->parameters, parameters);
+        shown = shown || (elites[i]->kind == TRIAL_PARAMETERS &&
+                          parameters_same(policy->subject, elites[i]->parameters, parameters));
     assert_true(shown);
     json_decref(pattern);
     brain_free(other);
@@ -99,8 +102,13 @@ static void test_who_trains_nothing_has_no_searcher(void **state)
     (void)state;
     char why[256];
     struct brain *brain = brain_of("ada", "general");
-    assert_int_equal(brain_policy_search_by(brain, "true", why), -1);
+    const struct searcher program = {.by = "exec:true"}, genetic = {.by = "genetic"};
+    assert_int_equal(brain_policy_search_by(brain, &program, why), -1);
     assert_non_null(strstr(why, "general"));
+    brain_free(brain);
+    brain = brain_of("ada", "security");
+    assert_int_equal(brain_policy_search_by(brain, &genetic, why), -1);
+    assert_non_null(strstr(why, "no frame"));
     brain_free(brain);
 }
 

@@ -237,6 +237,33 @@ static void test_elites_in_order(void **state)
     node_unmake(node);
 }
 
+/* A newcomer checks modules too, which are components; one of parameters says no more than its
+ * author's pattern. */
+static void test_modules_are_elites(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    json_t *patterns = json_object(), *features = json_object();
+    json_object_set_new(patterns, "1", entry("found", "bob", "process_manager", 0.6));
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "c%d", i);
+        json_t *one = entry(id, "cyd", "process_manager", 0.5);
+        json_t *thing = json_incref(json_object_get(one, "pattern"));
+        if (i > 0)
+            json_object_set_new(thing, "source", json_string("int x;"));
+        if (i < 2)
+            json_object_set_new(thing, "parameters", json_object());
+        json_object_del(one, "pattern");
+        json_object_set_new(one, "component", thing);
+        json_object_set_new(features, id, one);
+    }
+    sync_take(node, patterns, features, json_object());
+    work(node);
+    assert_string_equal(calls.order, "c2 found ");
+    node_unmake(node);
+}
+
 /* What proves nothing, or is of another version of the subject, takes no place from what can be
  * run. */
 static void test_elites_can_be_run(void **state)
@@ -391,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_what_its_measurements_came_to),
         cmocka_unit_test(test_measurements_of_its_own),
         cmocka_unit_test(test_elites_in_order),
+        cmocka_unit_test(test_modules_are_elites),
         cmocka_unit_test(test_elites_can_be_run),
         cmocka_unit_test(test_elites_are_shared_out),
         cmocka_unit_test(test_the_referee),

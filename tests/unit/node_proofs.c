@@ -69,6 +69,31 @@ static void test_nothing_goes_out_unproved(void **state)
     node_unmake(node);
 }
 
+/* Committed to by its source's hash, behind a first line of its own; and shared as a component. */
+static void test_a_module_is_committed_to(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    json_t *claim = claim_make("component", "m1", 1);
+    json_object_del(claim, "parameters");
+    json_object_set_new(claim, "source", json_string("int x;\n"));
+    json_t *both = json_deep_copy(claim);
+    json_object_set_new(both, "parameters", json_pack("{s:f}", "a", 0.5));
+    add(node, claim, &trained);
+    /* Of "khub module 1\nprocess_manager\n1\n" and the source's SHA-256, by another program. */
+    assert_string_equal(text_in(said_last("commitment")->payload, "sha256"),
+                        "86a3cfaa8204ab5abd20708f7429aa664cfbca23715a20bee8ab2ec5f50e2013");
+    challenge_last(node, '1');
+    work(node);
+    const json_t *shared = json_object_get(said_last("os_component_share")->payload, "component");
+    assert_string_equal(text_in(shared, "source"), "int x;\n");
+    /* With both it is of parameters. */
+    add(node, both, &trained);
+    assert_string_equal(text_in(said_last("commitment")->payload, "sha256"),
+                        "d78e3b3408088eccb429053b2f73118e4920ad6576a94b95d9765f61b1509b4c");
+    node_unmake(node);
+}
+
 static void test_same_parameters_share_a_commitment(void **state)
 {
     (void)state;
@@ -487,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_goes_out_unproved),
+        cmocka_unit_test(test_a_module_is_committed_to),
         cmocka_unit_test(test_same_parameters_share_a_commitment),
         cmocka_unit_test(test_what_is_no_claim),
         cmocka_unit_test(test_odd_challenges),

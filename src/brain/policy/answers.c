@@ -60,18 +60,26 @@ static json_t *answer_note(const struct policy_brain *brain, const char *feature
                         author, unread);
 }
 
-/* The choice as a finding; ratio_train is measured on this AI's own workloads, whoever found it. */
-static struct finding finding_choice(const struct policy_brain *brain)
+/* The choice as a finding; ratio_train is measured on this AI's own workloads, whoever found it. 0,
+ * or -1 when that can't be. */
+static int finding_choice(struct policy_brain *brain, brain_stop *stop, struct finding *ret_finding)
 {
-    struct finding finding = finding_own(brain);
     const struct choice *choice = &brain->choice;
-    if (!choice->author[0])
-        return finding;
-    json_decref(finding.parents);
-    finding.parents = choice->id[0] ? json_pack("[s]", choice->id) : json_array();
-    finding.parameters = choice->parameters;
-    finding.ratio_train = objective_ratio(&brain->train, choice->parameters);
-    return finding;
+    struct probe_report report;
+    struct finding finding = finding_own(brain, &choice->solution);
+    if (choice->author[0]) {
+        json_decref(finding.parents);
+        finding.parents = choice->id[0] ? json_pack("[s]", choice->id) : json_array();
+        solution_measure(brain->subject, &choice->solution, brain->train.sets, 1, stop, &report);
+        finding.ratio_train = report.score.ratio;
+        finding.optimiser = outside_name(brain);
+        if (report.result != PROBE_RAN) {
+            json_decref(finding.parents);
+            return -1;
+        }
+    }
+    *ret_finding = finding;
+    return 0;
 }
 
 json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
@@ -83,9 +91,10 @@ json_t *policy_answer(void *state, const char *feature, const json_t *requiremen
     if (brain->search.evaluations < ANSWER_EVALUATIONS)
         search_run(&brain->search, &brain->train, ANSWER_EVALUATIONS - brain->search.evaluations,
                    stop);
-    if (!policy_choose(brain, stop) || atomic_load(stop))
+    struct finding finding;
+    if (!policy_choose(brain, stop) || atomic_load(stop) ||
+        finding_choice(brain, stop, &finding) < 0)
         return NULL;
-    struct finding finding = finding_choice(brain);
     json_t *component = claim_component(brain, &finding);
     if (component)
         json_object_set_new(component, "note", answer_note(brain, feature, requirements));

@@ -1,9 +1,11 @@
 /* What others claim, measured again.
  *
- * Two questions, kept apart. Does the claim hold: are the numbers, measured on the workloads
- * that follow from its nonce, the same to 1e-9, and is a component's source what its parameters
- * render to? And is it good for this AI: how does it do on workloads of this AI's own? Only
- * parameters are run, and C that this AI has rendered from them; never another's source. */
+ * Two questions, kept apart. Does the claim hold: are the numbers, measured on the workloads that
+ * follow from its nonce, the same to 1e-9, and is a component's source what its parameters render
+ * to? And is it good for this AI: how does it do on workloads of this AI's own? Of a claim of
+ * parameters, these are run, and C that this AI has rendered from them. A claim of a module is its
+ * source, which runs in the probe's sandbox alone (solution.h); what is refused there does not
+ * hold, and what this machine can't run gets no verdict. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +20,11 @@ struct checked {
     const json_t *thing;
     const char *nonce;
     size_t seeds;
-    double parameters[SUBJECT_PARAMETERS_MAX];
-    struct score score, own;
+    struct solution solution;
+    struct score score, own; /* own: NAN when a module broke there */
     bool holds, integrated;
     const char *module; /* what came of its C; NULL: a pattern's */
+    char ran[320];      /* the same of a claim's own source */
     char why[REASON_SIZE];
 };
 
@@ -111,7 +114,7 @@ static bool is_component(const json_t *thing)
 static bool source_holds(struct checked *checked)
 {
     const json_t *source = json_object_get(checked->thing, "implementation");
-    json_t *rendered = implementation_json(checked->subject, checked->parameters);
+    json_t *rendered = implementation_json(checked->subject, checked->solution.parameters);
     bool same = source && rendered && json_equal(source, rendered);
     json_decref(rendered);
     if (!same)
@@ -129,13 +132,23 @@ static bool module_holds(struct policy_brain *brain, struct checked *checked, br
     char split[NONCE_SPLIT_SIZE];
     nonce_split(checked->nonce, split);
     const struct module *module =
-        policy_module(brain, checked->subject, checked->parameters, split, stop);
+        policy_module(brain, checked->subject, checked->solution.parameters, split, stop);
     checked->module = module->text;
     checked->integrated = module->outcome == MODULE_SAME; /* what was not run is not tested */
     if (module->outcome == MODULE_DIFFERS)
         snprintf(checked->why, REASON_SIZE, "its C does not score what its parameters do: %s",
                  module->text);
     return module->outcome != MODULE_DIFFERS;
+}
+
+/* A module's claim has one text of it: who reads another would read what nobody has measured. */
+static bool text_holds(struct checked *checked)
+{
+    const json_t *text = json_object_get(checked->thing, "implementation");
+    if (!text || json_equal(text, checked->solution.source))
+        return true;
+    snprintf(checked->why, REASON_SIZE, "its implementation is not the source that it claims");
+    return false;
 }
 
 /* On how many workloads the claim stands; 0 when on a number that this AI does not run. That
@@ -162,6 +175,7 @@ static json_t *refusal_json(const struct checked *checked)
 static json_t *metrics_json(const struct policy_brain *brain, const struct checked *checked)
 {
     const struct score *own = &checked->own;
+    bool has_own = isfinite(own->ratio);
     char profile[SPLIT_SIZE];
     if (subject_seen(checked->subject) != checked->subject)
         snprintf(profile, sizeof profile, "%s", PRIVATE_PROFILE);
@@ -170,12 +184,14 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
     else
         snprintf(profile, sizeof profile, "referee");
     json_t *metrics = json_pack(
-        "{s:f,s:b,s:b,s:f,s:i,s:s,s:f,s:f,s:i,s:s,s:s,s:s}", "score",
-        checked->holds ? fmin(fmax(1 - own->ratio, 0), 1) : 0.0, "integration_tested",
+        "{s:f,s:b,s:b,s:f,s:i,s:s,s:s,s:s,s:s}", "score",
+        checked->holds && has_own ? fmin(fmax(1 - own->ratio, 0), 1) : 0.0, "integration_tested",
         checked->holds && checked->integrated, "claim_holds", checked->holds, "ratio",
-        checked->score.ratio, "n", (int)checked->seeds, "nonce", checked->nonce, "ratio_own",
-        own->ratio, "ci95_own", own->ci95, "n_own", (int)own->seeds, "profile", profile, "subject",
-        checked->subject->name, "subject_version", checked->subject->version);
+        checked->score.ratio, "n", (int)checked->seeds, "nonce", checked->nonce, "profile", profile,
+        "subject", checked->subject->name, "subject_version", checked->subject->version);
+    if (has_own)
+        metrics = merged(metrics, json_pack("{s:f,s:f,s:i}", "ratio_own", own->ratio, "ci95_own",
+                                            own->ci95, "n_own", (int)own->seeds));
     if (metrics && checked->module)
         json_object_set_new(metrics, "module", json_string(checked->module));
     if (metrics && !checked->holds)
@@ -186,41 +202,78 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
     return metrics;
 }
 
-/* On this AI's own workloads. 0, or -1 when out of memory. */
-static int own_score(struct policy_brain *brain, struct checked *checked)
+/* What came of a module's own source, when it ran on the nonce's workloads. */
+static void module_ran(struct checked *checked, const struct probe_report *report,
+                       const char *broke)
 {
-    struct record *record = policy_record(brain, checked->subject);
-    if (!brain->subject)
-        return referee_score(brain, record, checked->parameters, &checked->own);
-    if (record_checking(brain, record) < 0)
+    if (broke)
+        snprintf(checked->ran, sizeof checked->ran, "it broke on this AI's own workloads: %s",
+                 broke);
+    else
+        snprintf(checked->ran, sizeof checked->ran, "compiled, and run: %zu bytes",
+                 report->object_bytes);
+    checked->module = checked->ran;
+    checked->integrated = !broke;
+}
+
+/* Runs it on the nonce's workloads, and on those that are this AI's own. 0; 1: it does not run,
+ * which is said in `why`; -1: nothing can be said of it. */
+static int claim_run(struct policy_brain *brain, struct checked *checked, struct test_set *test_set,
+                     brain_stop *stop)
+{
+    struct evaluation_set *sets[1 + MUTUAL_WORKLOADS_MAX] = {test_set->set};
+    struct probe_report reports[1 + MUTUAL_WORKLOADS_MAX];
+    const char *broke = NULL;
+    size_t own = own_sets(brain, policy_record(brain, checked->subject), sets + 1);
+    if (own == 0)
         return -1;
-    checked->own = evaluation_set_score(record->checking, checked->parameters);
+    solution_measure(checked->subject, &checked->solution, sets, 1 + own, stop, reports);
+    if (atomic_load(stop) || !probe_judged(reports[0].result))
+        return -1;
+    if (reports[0].result != PROBE_RAN) {
+        snprintf(checked->why, REASON_SIZE, "it does not run: %s",
+                 reports[0].why[0] ? reports[0].why : probe_result_meaning(reports[0].result));
+        return 1;
+    }
+    checked->score = reports[0].score;
+    for (size_t i = 1; i <= own && !broke; i++) {
+        if (!probe_judged(reports[i].result))
+            return -1;
+        if (reports[i].result != PROBE_RAN)
+            broke = reports[i].why;
+    }
+    checked->own.ratio = nan("");
+    if (!broke)
+        checked->own = reports_mean(reports + 1, own);
+    checked->integrated = true;
+    if (checked->solution.source)
+        module_ran(checked, &reports[0], broke);
     return 0;
 }
 
-/* 0, or -1 when out of memory or stopped. */
+/* As claim_run. */
 static int claim_measure(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
     struct test_set *test_set =
         policy_test_set(brain, checked->subject, checked->nonce, checked->seeds);
     if (!test_set || atomic_load(stop))
         return -1;
-    checked->score = evaluation_set_score(test_set->set, checked->parameters);
-    if (isnan(checked->score.ratio)) /* for want of memory: nobody's fault */
-        return -1;
-    checked->holds = numbers_hold(checked, test_set);
-    checked->integrated = true;
+    int result = claim_run(brain, checked, test_set, stop);
+    if (result == 0)
+        checked->holds = numbers_hold(checked, test_set);
     if (checked->seeds > HELDOUT_SEEDS) /* too much to keep for the next one */
         test_set_end(test_set);
+    if (result != 0)
+        return result;
     int partners = checked->holds ? partners_hold(checked) : 0;
     if (partners < 0)
         return -1;
     checked->holds = partners;
-    if (checked->holds && is_component(checked->thing))
+    if (checked->holds && checked->solution.source)
+        checked->holds = text_holds(checked);
+    else if (checked->holds && is_component(checked->thing))
         checked->holds = source_holds(checked) && module_holds(brain, checked, stop);
-    if (atomic_load(stop))
-        return -1;
-    return own_score(brain, checked);
+    return atomic_load(stop) ? -1 : 0;
 }
 
 json_t *policy_check(void *state, const json_t *thing, brain_stop *stop)
@@ -233,10 +286,14 @@ json_t *policy_check(void *state, const json_t *thing, brain_stop *stop)
     if (!checked.subject || !member_string(thing, "commitment_id", COMMITMENT_MAX) ||
         !nonce_valid(checked.nonce) || checked.seeds == 0 || atomic_load(stop))
         return NULL;
-    if (parameters_read(checked.subject, json_object_get(thing, "parameters"), checked.parameters,
-                        checked.why, REASON_SIZE) < 0)
-        return refusal_json(&checked);
-    if (claim_measure(brain, &checked, stop) < 0)
-        return NULL;
-    return metrics_json(brain, &checked);
+    int result = solution_read(checked.subject, thing, &checked.solution, checked.why, REASON_SIZE);
+    if (result == 0)
+        result = claim_measure(brain, &checked, stop);
+    json_t *metrics = NULL;
+    if (result == 0)
+        metrics = metrics_json(brain, &checked);
+    else if (result > 0)
+        metrics = refusal_json(&checked);
+    solution_free(&checked.solution);
+    return metrics;
 }

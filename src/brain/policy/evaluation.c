@@ -44,6 +44,33 @@ int record_checking(struct policy_brain *brain, struct record *record)
     return record->checking ? 0 : -1;
 }
 
+size_t own_sets(struct policy_brain *brain, struct record *record, struct evaluation_set **ret_sets)
+{
+    if (!brain->subject)
+        return referee_sets(brain, record, ret_sets);
+    if (record_checking(brain, record) < 0)
+        return 0;
+    ret_sets[0] = record->checking;
+    return 1;
+}
+
+struct score reports_mean(const struct probe_report *reports, size_t count)
+{
+    struct score all = {0};
+    double variance = 0;
+    if (count == 1)
+        return reports->score;
+    for (size_t i = 0; i < count; i++) {
+        const struct score *score = &reports[i].score;
+        all.ratio += score->ratio;
+        variance += score->ci95 * score->ci95;
+        all.seeds += score->seeds;
+    }
+    all.ratio /= (double)count;
+    all.ci95 = sqrt(variance) / (double)count;
+    return all;
+}
+
 void test_set_end(struct test_set *test_set)
 {
     evaluation_set_free(test_set->set);

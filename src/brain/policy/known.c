@@ -1,9 +1,9 @@
 /* What others found, and what of all this AI would use.
  *
- * Its own best was chosen on its own workloads, and so fits them better than any other's: that
- * is no reason to prefer it. All candidates are run on the workloads of all whose candidates are
- * known, each with the same weight, and the best mean is what it would use: its own over-fitting
- * loses to what holds for everyone. */
+ * Its own best was chosen on its own workloads, and so fits them better than any other's: that is
+ * no reason to prefer it. All candidates, parameters and modules, are run on the workloads of all
+ * whose candidates are known, each with the same weight, and the best mean is what it would use:
+ * its own over-fitting loses to what holds for everyone. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,10 +46,24 @@ static void mutual_add_workloads(struct mutual *mutual, const char *ai_id)
     mutual->workload_count++;
 }
 
+void known_copy(struct known *known, const struct known *other)
+{
+    struct solution solution = known->solution;
+    solution_copy(&solution, &other->solution);
+    *known = *other;
+    known->solution = solution;
+}
+
+void known_begin(struct known *known)
+{
+    for (size_t i = 0; i < MUTUAL_WORKLOADS_MAX; i++)
+        known->ratios[i] = nan("");
+}
+
 bool mutual_add(struct mutual *mutual, const struct subject *subject, const struct known *known)
 {
     for (size_t i = 0; i < mutual->known_count; i++)
-        if (parameters_same(subject, mutual->known[i].parameters, known->parameters))
+        if (solution_same(subject, &mutual->known[i].solution, &known->solution))
             return false;
     int victim = mutual_victim(mutual, known->author);
     if (victim >= 0 && strcmp(mutual->known[victim].author, known->author) == 0 &&
@@ -58,20 +72,17 @@ bool mutual_add(struct mutual *mutual, const struct subject *subject, const stru
     assert(victim >= 0 || mutual->known_count < KNOWN_MAX);
     struct known *place =
         victim >= 0 ? &mutual->known[victim] : &mutual->known[mutual->known_count++];
-    *place = *known;
-    for (size_t i = 0; i < MUTUAL_WORKLOADS_MAX; i++)
-        place->ratios[i] = nan("");
+    known_copy(place, known);
+    known_begin(place);
     mutual_add_workloads(mutual, known->author);
     return true;
 }
 
-bool mutual_gap(const struct mutual *mutual, const struct known *known, size_t *ret_which)
+bool mutual_gap(const struct mutual *mutual, const struct known *known)
 {
     for (size_t i = 0; i < mutual->workload_count; i++)
-        if (isnan(known->ratios[i])) {
-            *ret_which = i;
+        if (isnan(known->ratios[i]))
             return true;
-        }
     return false;
 }
 
@@ -89,11 +100,33 @@ struct evaluation_set *mutual_set(struct mutual *mutual, const struct subject *s
 }
 
 int mutual_fill(struct mutual *mutual, const struct subject *subject, struct known *known,
-                size_t which)
+                size_t most, brain_stop *stop)
 {
-    struct evaluation_set *set = mutual_set(mutual, subject, which);
-    known->ratios[which] = set ? evaluation_set_score(set, known->parameters).ratio : nan("");
-    return isnan(known->ratios[which]) ? -1 : 0;
+    struct evaluation_set *sets[MUTUAL_WORKLOADS_MAX];
+    struct probe_report reports[MUTUAL_WORKLOADS_MAX];
+    size_t count = 0, at = 0;
+    int filled = 0;
+    for (size_t i = 0; i < mutual->workload_count && count < most && !atomic_load(stop); i++) {
+        if (!isnan(known->ratios[i]))
+            continue;
+        sets[count] = mutual_set(mutual, subject, i);
+        if (!sets[count++])
+            return -1;
+    }
+    if (count == 0 || atomic_load(stop))
+        return 0;
+    solution_measure(subject, &known->solution, sets, count, stop, reports);
+    for (size_t i = 0; i < mutual->workload_count && at < count; i++) {
+        if (!isnan(known->ratios[i]))
+            continue;
+        const struct probe_report *report = &reports[at++];
+        if (!probe_judged(report->result))
+            continue;
+        /* What breaks on somebody's workloads nobody should use. */
+        known->ratios[i] = report->result == PROBE_RAN ? report->score.ratio : HUGE_VAL;
+        filled++;
+    }
+    return filled;
 }
 
 double mutual_mean(const struct mutual *mutual, const struct known *known)
@@ -112,6 +145,8 @@ void mutual_free(struct mutual *mutual)
 {
     for (size_t i = 0; i < mutual->workload_count; i++)
         evaluation_set_free(mutual->workloads[i].set);
+    for (size_t i = 0; i < mutual->known_count; i++)
+        solution_free(&mutual->known[i].solution);
 }
 
 /* Of those that were not run yet, the one that was best when it was checked. */
@@ -126,81 +161,107 @@ static struct known *known_next(struct mutual *mutual)
     return next;
 }
 
-const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
-                                unsigned *ret_evaluations)
+/* Runs what another found on the training workloads, and shows it to who searches in the place of
+ * CMA-ES. CMA-ES has no use for a module. */
+static void pull(struct policy_brain *brain, struct known *known, brain_stop *stop,
+                 struct pulled *pulled)
+{
+    struct probe_report report;
+    struct pulled_one *best = known->solution.source ? &pulled->module : &pulled->tuned;
+    known->tried = true;
+    if (known->solution.source && !brain->outside.proposer.state)
+        return;
+    pulled->evaluations++;
+    solution_measure(brain->subject, &known->solution, brain->train.sets, 1, stop, &report);
+    if (report.result != PROBE_RAN)
+        return;
+    outside_show(brain, &known->solution, &report);
+    if (!best->known || report.score.ratio < best->ratio)
+        *best = (struct pulled_one){known, report.score.ratio};
+}
+
+void policy_pull(struct policy_brain *brain, brain_stop *stop, struct pulled *ret_pulled)
 {
     assert(brain->subject && brain->train.count > 0); /* policy_begin has been there */
     struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
-    const struct known *best = NULL;
-    double best_ratio = HUGE_VAL;
-    unsigned count = 0;
-    for (; count < PULL_MAX && !atomic_load(stop); count++) {
+    struct pulled pulled = {.tuned.ratio = HUGE_VAL, .module.ratio = HUGE_VAL};
+    for (unsigned i = 0; i < PULL_MAX && !pulled.module.known && !atomic_load(stop); i++) {
         struct known *known = known_next(mutual);
         if (!known)
             break;
-        known->tried = true;
-        double ratio = objective_ratio(&brain->train, known->parameters);
-        if (ratio < best_ratio) {
-            best = known;
-            best_ratio = ratio;
-        }
+        pull(brain, known, stop, &pulled); /* one module: a compiler takes its time, others wait */
     }
-    *ret_ratio = best_ratio;
-    *ret_evaluations = count;
-    return best;
+    *ret_pulled = pulled;
 }
 
-/* Brings this AI's own best into its row among the candidates. False: it has none. */
-static bool own_update(struct policy_brain *brain)
+/* Brings what this AI has found itself into its row among the candidates. */
+static void own_row(struct policy_brain *brain, enum own_row which, const struct solution *best)
+{
+    struct known *own = &brain->own[which];
+    if (own->author[0] && solution_same(brain->subject, &own->solution, best))
+        return;
+    struct known fresh = {.solution = *best};
+    words_copy(fresh.author, brain->ai_id);
+    known_begin(&fresh);
+    known_copy(own, &fresh);
+}
+
+static void own_update(struct policy_brain *brain)
 {
     const struct search *search = &brain->search;
-    struct known *own = &brain->own;
-    if (!search->cmaes || !isfinite(search->best_ratio))
-        return false;
-    if (own->author[0] && parameters_same(brain->subject, own->parameters, search->best))
-        return true;
-    *own = (struct known){0};
-    words_copy(own->author, brain->ai_id);
-    memcpy(own->parameters, search->best, sizeof own->parameters);
-    for (size_t i = 0; i < MUTUAL_WORKLOADS_MAX; i++)
-        own->ratios[i] = nan("");
-    return true;
+    if (search->cmaes && isfinite(search->best_ratio)) {
+        struct solution best = solution_of(brain->subject, search->best);
+        own_row(brain, OWN_PARAMETERS, &best);
+    }
+    if (brain->module.source)
+        own_row(brain, OWN_MODULE, &brain->module);
 }
 
-static bool row_fill(struct policy_brain *brain, struct mutual *mutual, struct known *known,
-                     brain_stop *stop)
+static void choice_make(struct policy_brain *brain, const struct known *best, struct choice *choice)
 {
-    size_t which;
-    while (mutual_gap(mutual, known, &which))
-        if (atomic_load(stop) || mutual_fill(mutual, brain->subject, known, which) < 0)
-            return false;
-    return true;
+    bool own = best >= brain->own && best < brain->own + OWN_ROWS;
+    choice->made = true;
+    solution_copy(&choice->solution, &best->solution);
+    words_copy(choice->author, own ? "" : best->author);
+    words_copy(choice->id, own ? "" : best->id);
 }
 
 bool policy_choose(struct policy_brain *brain, brain_stop *stop)
 {
     struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
-    bool has_own = own_update(brain);
-    if (has_own && !row_fill(brain, mutual, &brain->own, stop))
-        return false;
-    const struct known *best = has_own ? &brain->own : NULL;
-    for (size_t i = 0; i < mutual->known_count; i++) {
-        struct known *known = &mutual->known[i];
-        if (!row_fill(brain, mutual, known, stop))
+    const struct known *best = NULL, *tuned = NULL;
+    own_update(brain);
+    for (size_t i = 0; i < OWN_ROWS + mutual->known_count; i++) {
+        struct known *known = i < OWN_ROWS ? &brain->own[i] : &mutual->known[i - OWN_ROWS];
+        if (!known->author[0])
+            continue;
+        if (mutual_fill(mutual, brain->subject, known, MUTUAL_WORKLOADS_MAX, stop) < 0 ||
+            atomic_load(stop))
             return false;
-        if (!best || mutual_mean(mutual, known) < mutual_mean(mutual, best))
+        double mean = mutual_mean(mutual, known);
+        if (mutual_gap(mutual, known) || !isfinite(mean))
+            continue;
+        if (!best || mean < mutual_mean(mutual, best))
             best = known;
+        if (!known->solution.source && (!tuned || mean < mutual_mean(mutual, tuned)))
+            tuned = known;
     }
     if (!best)
         return false;
-    struct choice choice = {.made = true};
-    memcpy(choice.parameters, best->parameters, sizeof choice.parameters);
-    if (best != &brain->own) {
-        words_copy(choice.author, best->author);
-        words_copy(choice.id, best->id);
-    }
-    brain->choice = choice;
+    choice_make(brain, best, &brain->choice);
+    if (tuned)
+        choice_make(brain, tuned, &brain->tuned);
     return true;
+}
+
+void policy_reject(struct policy_brain *brain, const struct solution *solution)
+{
+    struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
+    for (size_t i = 0; i < OWN_ROWS + mutual->known_count; i++) {
+        struct known *known = i < OWN_ROWS ? &brain->own[i] : &mutual->known[i - OWN_ROWS];
+        if (known->author[0] && solution_same(brain->subject, &known->solution, solution))
+            known->ratios[0] = HUGE_VAL;
+    }
 }
 
 /* How what this AI has does on the workloads on which it checks others': HUGE_VAL when it has
@@ -208,12 +269,15 @@ bool policy_choose(struct policy_brain *brain, brain_stop *stop)
 static double ratio_have(struct policy_brain *brain, struct record *record)
 {
     double have = HUGE_VAL;
+    struct solution best;
+    struct probe_report report;
     for (size_t i = 0; i < record->mutual.known_count; i++)
         have = fmin(have, record->mutual.known[i].ratio_own);
-    if (record->subject == brain->subject && brain->search.cmaes &&
-        isfinite(brain->search.best_ratio) && record_checking(brain, record) == 0)
-        have = fmin(have, evaluation_set_score(record->checking, brain->search.best).ratio);
-    return have;
+    if (record->subject != brain->subject || !isfinite(policy_best(brain, &best)) ||
+        record_checking(brain, record) < 0)
+        return have;
+    solution_measure(brain->subject, &best, &record->checking, 1, NULL, &report);
+    return report.result == PROBE_RAN ? fmin(have, report.score.ratio) : have;
 }
 
 bool policy_take_in(void *state, const char *author, const json_t *thing, const json_t *metrics)
@@ -224,17 +288,19 @@ bool policy_take_in(void *state, const char *author, const json_t *thing, const 
     struct known known = {0};
     char why[128];
     if (!subject || !author[0] || !json_is_true(json_object_get(metrics, "claim_holds")) ||
-        !member_number(metrics, "ratio_own", &known.ratio_own) ||
-        parameters_read(subject, json_object_get(thing, "parameters"), known.parameters, why,
-                        sizeof why) < 0)
+        !member_number(metrics, "ratio_own", &known.ratio_own))
         return false;
     if (brain->subject && subject != brain->subject)
         return false; /* measured and reported, but of no use here */
+    if (solution_read(subject, thing, &known.solution, why, sizeof why) != 0)
+        return false;
     words_copy(known.author, author);
     words_copy(known.id, id ? id : "");
     struct record *record = policy_record(brain, subject);
     bool better = known.ratio_own < ratio_have(brain, record);
-    return mutual_add(&record->mutual, subject, &known) && better;
+    better = mutual_add(&record->mutual, subject, &known) && better;
+    solution_free(&known.solution);
+    return better;
 }
 
 /* ── what the hub knows ── */

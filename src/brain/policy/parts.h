@@ -1,8 +1,9 @@
-/* The policy brain's own parts, shared by its files: train.c (training), claims.c (what it makes of
- * what it found), known.c (what it knows of others, and what of all it would use), check.c (what
- * others claim), module.c (their C), session.c and review.c (collaboration), referee.c (`general`),
- * standing.c (how far it is), answers.c (feature requests), learned.c (what is kept of a run),
- * evaluation.c (workloads), json.c.
+/* The policy brain's own parts, shared by its files: train.c (training), outside.c (who searches in
+ * the place of CMA-ES), claims.c (what it makes of what it found), known.c (what it knows of
+ * others, and what of all it would use), solution.c (parameters or a module), check.c (what others
+ * claim), module.c (the C of their parameters), session.c and review.c (collaboration), referee.c
+ * (`general`), standing.c (how far it is), answers.c (feature requests), learned.c (what is kept of
+ * a run), evaluation.c (workloads), json.c.
  *
  * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of
  * one AI: it trains on them, and others know them by its name, so that all can compare the same
@@ -13,10 +14,11 @@
 #define KHUB_BRAIN_POLICY_PARTS_H
 
 #include "brain/brain.h"
+#include "brain/policy/solution.h"
 #include "policy/measure.h"
 #include "policy/optimise/search.h"
 #include "policy/subject.h"
-#include "search/proposer.h"
+#include "search/searcher.h"
 
 #define AI_ID_MAX            PEER_ID_MAX
 #define OWN_NAME_SIZE        (PEER_NAME_MAX + 48) /* the AI's id, and what its salt hashes to */
@@ -61,10 +63,10 @@ struct test_set {
 
 /* A candidate that another AI found. */
 struct known {
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct solution solution;
     char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX];
-    double ratio_own;                    /* when it was checked, on this AI's workloads for that */
-    bool tried;                          /* on its training workloads */
+    double ratio_own; /* when it was checked, on this AI's workloads for that */
+    bool tried;       /* on its training workloads; by a referee: it could not be run here */
     double ratios[MUTUAL_WORKLOADS_MAX]; /* on each AI's workloads; NAN: not run there yet */
 };
 
@@ -128,21 +130,22 @@ struct candidate {
 /* What it would use now: its own best, or another's. */
 struct choice {
     bool made;
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct solution solution;
     char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX]; /* "": its own */
 };
 
-/* A set of parameters with its held-out score. */
+/* A solution with its held-out score. */
 struct heldout_score {
     bool measured;
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct solution solution;
     struct score score;
 };
 
 /* What an earlier run has left. */
 struct resumed {
     bool there;
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct solution solution;
+    double ratio_train; /* of a module; parameters are run when the search begins */
     char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX]; /* of the thing that they came from; "": none */
     unsigned evaluations;                           /* that went into it */
 };
@@ -174,6 +177,22 @@ struct figures_head {
     bool referee;
 };
 
+/* Who searches in the place of CMA-ES. */
+struct outside {
+    struct proposer proposer;                           /* state NULL: nobody, or no more */
+    char name[sizeof(((struct proposer *)NULL)->name)]; /* stays when it has ended */
+    char ended[256];                                    /* why it has; "": it has not */
+    char split[SPLIT_SIZE];                             /* of its judge's workloads */
+    bool at_once;       /* it proposes without taking its time, and is asked until a job is over */
+    struct judge judge; /* also what it is shown of others' */
+    struct trial asked[PROPOSALS_MAX]; /* what it has proposed and was not told of yet */
+    size_t count, next;                /* next: the first that was not judged */
+    uint64_t simulations;              /* that make no whole evaluation yet */
+};
+
+/* What this AI has found itself, among the candidates. */
+enum own_row { OWN_PARAMETERS, OWN_MODULE, OWN_ROWS };
+
 struct policy_brain {
     char ai_id[AI_ID_MAX + 1], specialization[64];
     /* Of whom its own workloads are: its id and its salt; and what others are told of that, its id
@@ -186,11 +205,11 @@ struct policy_brain {
     struct resumed resumed;
     struct objective train;
     struct search search;
-    /* Who searches in the place of CMA-ES; state NULL: nobody, or no more (outside_ended). */
-    struct proposer outside;
-    struct archive outside_archive;
-    char outside_ended[256];
-    unsigned pulled; /* the generation at which it last looked at what others found */
+    struct outside outside;
+    struct solution
+        module; /* the best that `outside` has found, a program's C too; source NULL: none */
+    double module_ratio; /* its, on train; HUGE_VAL: none */
+    unsigned pulled;     /* the generation at which it last looked at what others found */
     double pattern_ratio, component_ratio; /* on train, of what was claimed last; 1: nothing yet */
     bool claimed;
     unsigned claimed_evaluations; /* when it was claimed */
@@ -200,10 +219,11 @@ struct policy_brain {
     char taken_from[TAKEN_MAX][AI_ID_MAX + 1];
     /* What it had found before anything of another's came into its search. */
     bool met, found_alone;
-    double alone[SUBJECT_PARAMETERS_MAX];
+    struct solution alone;
     unsigned evaluations_alone;
-    struct known own; /* its own best, as a candidate beside those of others */
-    struct choice choice;
+    struct known own[OWN_ROWS]; /* its own best, as candidates beside those of others */
+    struct choice choice;       /* of all */
+    struct choice tuned;        /* of parameters alone: sessions search among these */
     struct evaluation_set *heldout;
     struct baselines baselines; /* on heldout */
     struct heldout_score heldout_choice, heldout_alone;
@@ -229,24 +249,38 @@ struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
 struct test_set *policy_test_set(struct policy_brain *brain, const struct subject *subject,
                                  const char *nonce, size_t seeds);
 const struct baselines *test_set_baselines(struct test_set *test_set);
+/* The workloads on which it sees what a claim is worth to it, at most MUTUAL_WORKLOADS_MAX sets.
+ * Returns how many; 0: out of memory. */
+size_t own_sets(struct policy_brain *brain, struct record *record,
+                struct evaluation_set **ret_sets);
+/* The mean over reports, all of what ran. */
+struct score reports_mean(const struct probe_report *reports, size_t count);
 void test_set_end(struct test_set *test_set);
 
 /* train.c */
-/* Own workloads and search, begun if need be; 0, or -1 when out of memory. */
+/* Its training workloads, made if need be. 0, or -1 when out of memory. */
+int train_begin(struct policy_brain *brain);
+/* The same and the search, begun if need be; 0, or -1 when out of memory. */
 int policy_begin(struct policy_brain *brain, brain_stop *stop);
 /* Something of another's comes into the search: what was found alone is kept. */
 void policy_meet(struct policy_brain *brain);
-/* Remembers that the current best came from another, and is no news of this AI's. */
-void policy_take(struct policy_brain *brain, const char *author, const char *id);
+/* Remembers that what has this ratio came from another, and is no news of this AI's. */
+void policy_take(struct policy_brain *brain, double ratio, const char *author, const char *id);
+/* The best that it has to go on from, by its training workloads; borrowed. Its ratio; HUGE_VAL: it
+ * has none. */
+double policy_best(const struct policy_brain *brain, struct solution *ret_best);
 
 /* An AI whose candidate came into the search, or is used: it is named for it. */
 void policy_credit(struct policy_brain *brain, const char *author);
 
 /* outside.c */
-/* Asks it once, and runs what it proposes: at most so many. Returns how many were run. */
+/* Asks it, when all that it has proposed is judged, and judges: for so many evaluations, or one C
+ * source, for which a compiler works. Returns how many were spent. */
 unsigned outside_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop);
-/* Puts what another found among the elites that it is shown; there is one, or nothing happens. */
-void outside_show(struct policy_brain *brain, const double *parameters);
+/* Puts what another found, which ran on the training workloads, among the elites that it is shown;
+ * there is one, or nothing happens. */
+void outside_show(struct policy_brain *brain, const struct solution *solution,
+                  const struct probe_report *report);
 /* Who searches: "cma-es", "exec: ./mine". The brain's. */
 const char *outside_name(const struct policy_brain *brain);
 void outside_end(struct policy_brain *brain);
@@ -276,14 +310,14 @@ json_t *policy_id(struct policy_brain *brain);
 /* What there is to claim. */
 struct finding {
     const struct subject *subject;
-    const double *parameters;
+    const struct solution *solution;
     double ratio_train;
     unsigned evaluations;
     const char *optimiser;
     json_t *parents; /* ids; taken over by the claim */
 };
-/* This AI's own best. */
-struct finding finding_own(const struct policy_brain *brain);
+/* This AI's own best, as it is called in `solution`. */
+struct finding finding_own(const struct policy_brain *brain, const struct solution *solution);
 /* A component is named for what it is. NULL when out of memory. */
 json_t *claim_component(struct policy_brain *brain, const struct finding *finding);
 
@@ -298,26 +332,42 @@ json_t *policy_answer(void *state, const char *feature, const json_t *requiremen
                       brain_stop *stop);
 
 /* known.c */
+/* A copy that shares a module's text; what was there is let go of. */
+void known_copy(struct known *known, const struct known *other);
+/* It was run on nobody's workloads. */
+void known_begin(struct known *known);
 /* Adds a candidate of another's; false when it is known, or worse than those that it would have
  * to replace. */
 bool mutual_add(struct mutual *mutual, const struct subject *subject, const struct known *known);
 /* Whether a row of ratios has gaps. */
-bool mutual_gap(const struct mutual *mutual, const struct known *known, size_t *ret_which);
+bool mutual_gap(const struct mutual *mutual, const struct known *known);
 /* One AI's workloads, as far as they are used here. NULL when out of memory. */
 struct evaluation_set *mutual_set(struct mutual *mutual, const struct subject *subject,
                                   size_t which);
-/* Runs a candidate on one AI's workloads. 0, or -1 when out of memory. */
+/* Runs a candidate on the workloads of at most so many AIs on which it was not run yet: on how many
+ * it was; 0: on none, or
+ * it can't be run here, or was stopped; -1: out of memory. A module that breaks has HUGE_VAL
+ * there. */
 int mutual_fill(struct mutual *mutual, const struct subject *subject, struct known *known,
-                size_t which);
+                size_t most, brain_stop *stop);
 /* Its mean over the workloads on which it was run; ratio_own when on none. */
 double mutual_mean(const struct mutual *mutual, const struct known *known);
 void mutual_free(struct mutual *mutual);
-/* Runs those of others that were not run yet on the training workloads, at most PULL_MAX.
- * Returns the best one, NULL when none was run or none can be; *ret_evaluations were spent. */
-const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
-                                unsigned *ret_evaluations);
+/* The best of those of others that were run, of each kind. */
+struct pulled {
+    struct pulled_one {
+        const struct known *known; /* NULL: none */
+        double ratio;
+    } tuned, module;
+    unsigned evaluations; /* that were spent */
+};
+/* Runs those of others that were not run yet on the training workloads, at most PULL_MAX, and one
+ * module. */
+void policy_pull(struct policy_brain *brain, brain_stop *stop, struct pulled *ret_pulled);
 /* Makes the choice anew. False when stopped or out of memory, and nothing has changed. */
 bool policy_choose(struct policy_brain *brain, brain_stop *stop);
+/* It broke: it is not chosen again. */
+void policy_reject(struct policy_brain *brain, const struct solution *solution);
 bool policy_take_in(void *state, const char *author, const json_t *thing, const json_t *metrics);
 int policy_compare(const struct brain_entry *a, const struct brain_entry *b);
 
@@ -375,9 +425,9 @@ int policy_review(struct policy_brain *brain, const char *session_id, const json
 /* referee.c */
 void referee_become(struct brain *brain);
 void referee_figures(struct policy_brain *brain, struct policy_figures *ret_figures);
-/* A candidate on the workloads of all who found one for this subject, and on its own. 0, or -1
- * when out of memory. */
-int referee_score(struct policy_brain *brain, struct record *record, const double *parameters,
-                  struct score *ret_score);
+/* The workloads of all who found a candidate for this subject, and its own, which are counted as
+ * used. As own_sets. */
+size_t referee_sets(struct policy_brain *brain, struct record *record,
+                    struct evaluation_set **ret_sets);
 
 #endif

@@ -11,40 +11,28 @@
 #include "brain/policy/parts.h"
 #include "policy/elementary.h"
 
-int referee_score(struct policy_brain *brain, struct record *record, const double *parameters,
-                  struct score *ret_score)
+size_t referee_sets(struct policy_brain *brain, struct record *record,
+                    struct evaluation_set **ret_sets)
 {
     struct mutual *mutual = &record->mutual;
-    struct score all = {0};
     assert(mutual->workload_count > 0); /* policy_record begins with its own */
-    double variance = 0;
     for (size_t i = 0; i < mutual->workload_count; i++) {
-        const struct evaluation_set *set = mutual_set(mutual, record->subject, i);
-        if (!set)
-            return -1;
-        struct score score = evaluation_set_score(set, parameters);
-        all.ratio += score.ratio;
-        variance += score.ci95 * score.ci95;
-        all.seeds += score.seeds;
-        brain->cells++;
+        ret_sets[i] = mutual_set(mutual, record->subject, i);
+        if (!ret_sets[i])
+            return 0;
     }
-    if (isnan(all.ratio))
-        return -1;
-    all.ratio /= (double)mutual->workload_count;
-    all.ci95 = sqrt(variance) / (double)mutual->workload_count;
-    *ret_score = all;
-    return 0;
+    brain->cells += mutual->workload_count;
+    return mutual->workload_count;
 }
 
 /* Of all subjects, a candidate that was not run yet on somebody's workloads; NULL: the matrices
- * are full. */
-static struct known *referee_gap(struct policy_brain *brain, struct record **ret_record,
-                                 size_t *ret_which)
+ * are full. What could not be run here once is not tried again. */
+static struct known *referee_gap(struct policy_brain *brain, struct record **ret_record)
 {
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
         struct mutual *mutual = &brain->records[i].mutual;
         for (size_t k = 0; k < mutual->known_count; k++)
-            if (mutual_gap(mutual, &mutual->known[k], ret_which)) {
+            if (!mutual->known[k].tried && mutual_gap(mutual, &mutual->known[k])) {
                 *ret_record = &brain->records[i];
                 return &mutual->known[k];
             }
@@ -57,14 +45,16 @@ static int referee_train(void *state, unsigned evaluations, brain_stop *stop, js
     struct policy_brain *brain = state;
     json_t *claims = json_array();
     int result = claims ? 0 : -1;
-    for (unsigned done = 0; result == 0 && done < evaluations && !atomic_load(stop); done++) {
+    for (unsigned done = 0; result == 0 && done < evaluations && !atomic_load(stop);) {
         struct record *record;
-        size_t which;
-        struct known *known = referee_gap(brain, &record, &which);
+        struct known *known = referee_gap(brain, &record);
         if (!known)
             break;
-        result = mutual_fill(&record->mutual, record->subject, known, which);
-        brain->cells++;
+        int cells = mutual_fill(&record->mutual, record->subject, known, evaluations - done, stop);
+        known->tried = cells == 0 && !atomic_load(stop);
+        result = cells < 0 ? -1 : 0;
+        done += cells > 0 ? (unsigned)cells : 0;
+        brain->cells += cells > 0 ? (unsigned)cells : 0;
     }
     if (result == 0)
         *ret_claims = claims;

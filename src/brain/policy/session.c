@@ -5,7 +5,10 @@
  * parameters, to the bit: a candidate that another wrote is run before it is believed, the best
  * of both is kept, and no order of writes can make it worse. A partner of another subject has
  * nothing to search for, and reviews (review.c); once one has, and nobody else searches, the
- * candidate stands, and its owner waits for the other reviews. */
+ * candidate stands, and its owner waits for the other reviews.
+ *
+ * A session's candidate is always parameters: two who search among programs share what they find as
+ * claims. One with a source in their place is none that can be run here, and is treated as such. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -37,8 +40,8 @@ static void candidate_open(struct policy_brain *brain, const struct brain_sessio
         words_cut(session->participants[i], candidate.names[i], sizeof candidate.names[i]);
     for (int i = 0; i < brain->subject->parameter_count; i++)
         candidate.parameters[i] = brain->subject->parameters[i].textbook;
-    if (policy_choose(brain, stop))
-        memcpy(candidate.parameters, brain->choice.parameters, sizeof candidate.parameters);
+    if (policy_choose(brain, stop) && brain->tuned.made)
+        memcpy(candidate.parameters, brain->tuned.solution.parameters, sizeof candidate.parameters);
     words_cut(brain->ai_id, candidate.by, sizeof candidate.by);
     *ret_candidate = candidate;
 }
@@ -133,9 +136,11 @@ static struct joint_search *joint_open(struct policy_brain *brain, const char *i
     }
     joint->used = ++brain->session_clock;
     joint_join(joint, candidate);
+    const struct choice *tuned = &brain->tuned;
     if (!fits && candidate->subject == brain->subject && policy_choose(brain, stop) &&
-        !parameters_same(brain->subject, brain->choice.parameters, candidate->parameters))
-        search_try(&joint->search, &joint->objective, brain->choice.parameters);
+        tuned->made &&
+        !parameters_same(brain->subject, tuned->solution.parameters, candidate->parameters))
+        search_try(&joint->search, &joint->objective, tuned->solution.parameters);
     return joint;
 }
 
@@ -378,20 +383,20 @@ static bool joint_learn(struct policy_brain *brain, const struct joint_search *j
     struct known known = {.tried = true};
     words_copy(known.author, joint->by[0] ? joint->by : brain->ai_id);
     snprintf(known.id, sizeof known.id, "session:%s", joint->id);
-    memcpy(known.parameters, joint->search.best, sizeof known.parameters);
+    known.solution = solution_of(brain->subject, joint->search.best);
     if (record_checking(brain, record) == 0) {
-        known.ratio_own = evaluation_set_score(record->checking, known.parameters).ratio;
+        known.ratio_own = evaluation_set_score(record->checking, joint->search.best).ratio;
         mutual_add(&record->mutual, brain->subject, &known);
     }
-    double ratio = objective_ratio(&brain->train, known.parameters);
+    double ratio = objective_ratio(&brain->train, joint->search.best);
     search->evaluations++;
     if (!(ratio < search->best_ratio))
         return false;
     if (joint->shared)
         policy_meet(brain);
-    search_offer(search, known.parameters, ratio);
+    search_offer(search, joint->search.best, ratio);
     if (joint->shared)
-        policy_take(brain, known.author, known.id);
+        policy_take(brain, ratio, known.author, known.id);
     /* Its own last step, on what the others had found. */
     for (size_t i = 0;
          joint->shared && strcmp(known.author, brain->ai_id) == 0 && i < joint->objective.count;

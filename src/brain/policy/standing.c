@@ -22,33 +22,55 @@ static int heldout_begin(struct policy_brain *brain)
     return 0;
 }
 
-static void heldout_measure(const struct policy_brain *brain, const double *parameters,
-                            struct heldout_score *held)
+/* False: a module broke. What could not be run here is not measured. */
+static bool heldout_measure(const struct policy_brain *brain, const struct solution *solution,
+                            brain_stop *stop, struct heldout_score *held)
 {
-    if (held->measured && parameters_same(brain->subject, held->parameters, parameters))
-        return;
+    const struct subject *subject = brain->subject;
     const struct heldout_score *choice = &brain->heldout_choice;
-    if (choice->measured && parameters_same(brain->subject, choice->parameters, parameters)) {
-        *held = *choice;
-        return;
+    struct probe_report report;
+    if (held->measured && solution_same(subject, &held->solution, solution))
+        return true;
+    if (choice->measured && solution_same(subject, &choice->solution, solution)) {
+        solution_copy(&held->solution, &choice->solution);
+        held->score = choice->score;
+        held->measured = true;
+        return true;
     }
     assert(brain->heldout);
-    memcpy(held->parameters, parameters, sizeof held->parameters);
-    held->score = evaluation_set_score(brain->heldout, parameters);
+    solution_measure(subject, solution, &brain->heldout, 1, stop, &report);
+    if (report.result != PROBE_RAN)
+        return !probe_judged(report.result);
+    solution_copy(&held->solution, solution);
+    held->score = report.score;
     held->measured = true;
+    return true;
+}
+
+/* Of the best; a module that breaks on these workloads is no policy, and then of the next best.
+ * False: stopped, or out of memory. */
+static bool choice_measure(struct policy_brain *brain, brain_stop *stop)
+{
+    while (policy_choose(brain, stop)) {
+        if (heldout_begin(brain) < 0 || atomic_load(stop))
+            return false;
+        if (heldout_measure(brain, &brain->choice.solution, stop, &brain->heldout_choice))
+            return !atomic_load(stop);
+        policy_reject(brain, &brain->choice.solution);
+    }
+    return false;
 }
 
 void policy_measure_standing(void *state, brain_stop *stop)
 {
     struct policy_brain *brain = state;
-    if (atomic_load(stop) || !policy_choose(brain, stop) || heldout_begin(brain) < 0 ||
-        atomic_load(stop))
+    struct solution best;
+    if (atomic_load(stop) || !choice_measure(brain, stop))
         return;
-    heldout_measure(brain, brain->choice.parameters, &brain->heldout_choice);
     if (brain->met && brain->found_alone)
-        heldout_measure(brain, brain->alone, &brain->heldout_alone);
-    else if (!brain->met && brain->search.cmaes && isfinite(brain->search.best_ratio))
-        heldout_measure(brain, brain->search.best, &brain->heldout_alone);
+        heldout_measure(brain, &brain->alone, stop, &brain->heldout_alone);
+    else if (!brain->met && isfinite(policy_best(brain, &best)))
+        heldout_measure(brain, &best, stop, &brain->heldout_alone);
     memcpy(brain->heldout_author, brain->choice.author, sizeof brain->heldout_author);
 }
 
@@ -74,7 +96,7 @@ void policy_figures(const struct policy_brain *brain, struct policy_figures *ret
 {
     const struct score *score = &brain->heldout_choice.score;
     const struct baselines *baselines = &brain->baselines;
-    double ratio = brain->search.best_ratio;
+    double ratio = fmin(brain->search.best_ratio, brain->module_ratio);
     struct policy_figures figures = {
         .evaluations = brain->search.evaluations,
         .generations = brain->search.generations,
@@ -193,11 +215,11 @@ void policy_standing(void *state, struct brain_standing *ret_standing)
     struct policy_figures figures;
     policy_figures(brain, &figures);
     figures_show(brain->subject, &figures, ret_standing);
-    if (brain->outside_ended[0]) {
+    if (brain->outside.ended[0]) {
         size_t used = strlen(ret_standing->remark);
         snprintf(ret_standing->remark + used, BRAIN_TEXT_SIZE - used,
                  "%sits searcher has ended, and CMA-ES goes on: %s", used ? "; " : "",
-                 SHOWN(brain->outside_ended));
+                 SHOWN(brain->outside.ended));
     }
 }
 
@@ -254,7 +276,7 @@ json_t *policy_summary(void *state)
                                       .cost = subject->cost,
                                       .traced = subject->traces,
                                       .textbook = subject->baseline_names[0]};
-    json_t *ended = *brain->outside_ended ? json_string(brain->outside_ended) : json_null();
+    json_t *ended = *brain->outside.ended ? json_string(brain->outside.ended) : json_null();
     json_t *searcher =
         json_pack("{s:s,s:o}", "searcher", outside_name(brain), "searcher_ended", ended);
     return merged(figures_json(&head, &figures), searcher);

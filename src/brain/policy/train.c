@@ -1,8 +1,8 @@
-/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on
- * its own workloads, and by what others found.
+/* The policy brain: learns an OS policy on a simulated subsystem, its parameters by CMA-ES or a
+ * whole module by another searcher, on its own workloads, and by what others found.
  *
  * What makes it hard is honesty. The search looks at the training workloads only; what is
- * claimed is measured on workloads that nobody could know when the parameters were chosen; and
+ * claimed is measured on workloads that nobody could know when it was chosen; and
  * what came from another is tried, used, and named, but never claimed. */
 #include "brain/policy/parts.h"
 
@@ -15,16 +15,28 @@
 #include "brain/policy/candidate.h"
 #include "brain/words.h"
 
+double policy_best(const struct policy_brain *brain, struct solution *ret_best)
+{
+    const struct search *search = &brain->search;
+    double tuned = search->cmaes ? search->best_ratio : HUGE_VAL;
+    if (brain->module_ratio < tuned)
+        *ret_best = brain->module;
+    else if (isfinite(tuned))
+        *ret_best = solution_of(brain->subject, search->best);
+    return fmin(tuned, brain->module_ratio);
+}
+
 void policy_meet(struct policy_brain *brain)
 {
+    struct solution best;
     if (brain->met)
         return;
     brain->met = true;
-    if (!brain->search.cmaes || !isfinite(brain->search.best_ratio))
+    if (!isfinite(policy_best(brain, &best)))
         return;
     brain->found_alone = true;
     brain->evaluations_alone = brain->search.evaluations;
-    memcpy(brain->alone, brain->search.best, sizeof brain->alone);
+    solution_copy(&brain->alone, &best);
 }
 
 static void add_parent(struct policy_brain *brain, const char *id)
@@ -52,9 +64,8 @@ void policy_credit(struct policy_brain *brain, const char *author)
     words_copy(brain->taken_from[0], author);
 }
 
-void policy_take(struct policy_brain *brain, const char *author, const char *id)
+void policy_take(struct policy_brain *brain, double ratio, const char *author, const char *id)
 {
-    double ratio = brain->search.best_ratio;
     brain->pattern_ratio = fmin(brain->pattern_ratio, ratio);
     brain->component_ratio = fmin(brain->component_ratio, ratio);
     if (id[0])
@@ -67,34 +78,54 @@ struct start {
     const double *parameters;
     const char *author, *id;
     double ratio;
-    unsigned evaluations; /* that went into finding out */
 };
 
 /* What others found before the first step is worth more than a hundred evaluations from scratch;
  * so is what this AI itself has found in an earlier run. */
-static void start_choose(struct policy_brain *brain, brain_stop *stop, struct start *ret_start)
+static void start_choose(struct policy_brain *brain, struct pulled *pulled, struct start *ret_start)
 {
-    struct start start = {.author = "", .id = ""};
-    const struct known *elite = policy_pull(brain, stop, &start.ratio, &start.evaluations);
-    if (elite && start.ratio < 1) {
-        start.parameters = elite->parameters;
-        start.author = elite->author;
-        start.id = elite->id;
-    } else {
-        start.ratio = 1;
+    struct start start = {.author = "", .id = "", .ratio = 1};
+    const struct known *elite = pulled->tuned.known;
+    if (elite && pulled->tuned.ratio < 1) {
+        start = (struct start){elite->solution.parameters, elite->author, elite->id,
+                               pulled->tuned.ratio};
     }
     const struct resumed *resumed = &brain->resumed;
-    if (resumed->there) {
-        double ratio = objective_ratio(&brain->train, resumed->parameters);
-        start.evaluations++;
-        if (ratio < start.ratio) {
-            start.ratio = ratio;
-            start.parameters = resumed->parameters;
-            start.author = resumed->author[0] ? resumed->author : brain->ai_id;
-            start.id = resumed->id;
-        }
+    if (resumed->there && !resumed->solution.source) {
+        double ratio = objective_ratio(&brain->train, resumed->solution.parameters);
+        pulled->evaluations++;
+        if (ratio < start.ratio)
+            start = (struct start){resumed->solution.parameters,
+                                   resumed->author[0] ? resumed->author : brain->ai_id, resumed->id,
+                                   ratio};
     }
     *ret_start = start;
+}
+
+/* A module of an earlier run: this AI's own is its best until it finds a better one; another's is
+ * one of those that it knows. */
+static void module_start(struct policy_brain *brain, brain_stop *stop)
+{
+    const struct resumed *resumed = &brain->resumed;
+    struct record *record = policy_record(brain, brain->subject);
+    struct probe_report report;
+    if (!resumed->there || !resumed->solution.source)
+        return;
+    if (!resumed->author[0] || strcmp(resumed->author, brain->ai_id) == 0) {
+        solution_copy(&brain->module, &resumed->solution);
+        brain->module_ratio = resumed->ratio_train;
+        return;
+    }
+    policy_meet(brain);
+    policy_take(brain, resumed->ratio_train, resumed->author, resumed->id);
+    if (record_checking(brain, record) < 0)
+        return;
+    solution_measure(brain->subject, &resumed->solution, &record->checking, 1, stop, &report);
+    struct known known = {.solution = resumed->solution, .ratio_own = report.score.ratio};
+    words_copy(known.author, resumed->author);
+    words_copy(known.id, resumed->id);
+    if (report.result == PROBE_RAN)
+        mutual_add(&record->mutual, brain->subject, &known);
 }
 
 /* The same AI has the same luck, but for a run that goes on from another. */
@@ -108,31 +139,52 @@ static uint64_t search_seed(const struct policy_brain *brain)
     return subject_seed(brain->subject, split, 0);
 }
 
-int policy_begin(struct policy_brain *brain, brain_stop *stop)
+int train_begin(struct policy_brain *brain)
 {
     assert(brain->subject); /* a referee trains by itself */
-    if (brain->train.count == 0) {
-        struct evaluation_set *set =
-            policy_evaluation_set(brain, brain->subject, "train", TRAIN_SEEDS);
-        if (!set)
-            return -1;
-        brain->train = (struct objective){.sets = {set}, .count = 1};
-    }
+    if (brain->train.count > 0)
+        return 0;
+    struct evaluation_set *set = policy_evaluation_set(brain, brain->subject, "train", TRAIN_SEEDS);
+    if (!set)
+        return -1;
+    brain->train = (struct objective){.sets = {set}, .count = 1};
+    return 0;
+}
+
+/* Another's module, of which who searches has now been shown, is better than all that was found
+ * here. */
+static void module_taken(struct policy_brain *brain, const struct pulled_one *pulled)
+{
+    struct solution best;
+    if (!pulled->known || pulled->ratio >= fmin(1, policy_best(brain, &best)))
+        return;
+    policy_meet(brain);
+    policy_take(brain, pulled->ratio, pulled->known->author, pulled->known->id);
+}
+
+int policy_begin(struct policy_brain *brain, brain_stop *stop)
+{
+    if (train_begin(brain) < 0)
+        return -1;
     if (brain->search.cmaes)
         return 0;
     struct start start;
-    start_choose(brain, stop, &start);
+    struct pulled pulled;
+    policy_pull(brain, stop, &pulled);
+    start_choose(brain, &pulled, &start);
     if (search_begin(&brain->search, brain->subject, search_seed(brain), start.parameters) < 0)
         return -1;
-    brain->search.evaluations = start.evaluations;
-    if (!start.parameters)
-        return 0;
-    bool own = strcmp(start.author, brain->ai_id) == 0;
-    if (!own)
-        policy_meet(brain);
-    search_offer(&brain->search, start.parameters, start.ratio);
-    if (!own)
-        policy_take(brain, start.author, start.id);
+    brain->search.evaluations = pulled.evaluations;
+    module_start(brain, stop);
+    if (start.parameters) {
+        bool own = strcmp(start.author, brain->ai_id) == 0;
+        if (!own)
+            policy_meet(brain);
+        search_offer(&brain->search, start.parameters, start.ratio);
+        if (!own)
+            policy_take(brain, start.ratio, start.author, start.id);
+    }
+    module_taken(brain, &pulled.module);
     return 0;
 }
 
@@ -141,22 +193,22 @@ int policy_begin(struct policy_brain *brain, brain_stop *stop)
 static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
 {
     struct search *search = &brain->search;
+    struct pulled pulled;
     if (search->next != 0 || search->generations % PULL_GENERATIONS != 0 ||
         search->generations == brain->pulled)
         return 0;
     brain->pulled = search->generations;
-    double ratio, before = search->best_ratio;
-    unsigned evaluations;
-    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
-    if (elite &&
-        ratio < before) { /* a worse one would only steer the search away from the better */
+    policy_pull(brain, stop, &pulled);
+    const struct known *elite = pulled.tuned.known;
+    if (elite && pulled.tuned.ratio < search->best_ratio) {
+        /* a worse one would only steer the search away from the better */
         policy_meet(brain);
-        search_offer(search, elite->parameters, ratio);
-        policy_take(brain, elite->author, elite->id);
-        outside_show(brain, elite->parameters);
+        search_offer(search, elite->solution.parameters, pulled.tuned.ratio);
+        policy_take(brain, pulled.tuned.ratio, elite->author, elite->id);
     }
-    search->evaluations += evaluations;
-    return evaluations;
+    module_taken(brain, &pulled.module);
+    search->evaluations += pulled.evaluations;
+    return pulled.evaluations;
 }
 
 static void policy_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop)
@@ -166,10 +218,11 @@ static void policy_search(struct policy_brain *brain, unsigned evaluations, brai
     while (done < evaluations && !atomic_load(stop)) {
         done += policy_look(brain, stop);
         unsigned left = done < evaluations ? evaluations - done : 0;
-        if (brain->outside.state) {
-            if (left > 0 && outside_search(brain, left, stop) == 0)
-                break; /* nothing could be run, or nobody is there any more: the next job sees */
-            done = evaluations; /* a program may take its time: others' work comes in between */
+        if (brain->outside.proposer.state) {
+            unsigned spent = left > 0 ? outside_search(brain, left, stop) : 0;
+            done += spent;
+            if (spent == 0 || !brain->outside.at_once)
+                break; /* nothing could be run, or it may take its time, and others wait */
             continue;
         }
         unsigned generation = (unsigned)(cmaes_lambda(search->cmaes) - search->next);
@@ -203,6 +256,17 @@ static void policy_free(void *state)
     outside_end(brain);
     evaluation_set_free(brain->heldout);
     test_set_end(&brain->test_set);
+    struct solution *const solutions[] = {&brain->module,
+                                          &brain->alone,
+                                          &brain->choice.solution,
+                                          &brain->tuned.solution,
+                                          &brain->resumed.solution,
+                                          &brain->heldout_choice.solution,
+                                          &brain->heldout_alone.solution};
+    for (size_t i = 0; i < sizeof solutions / sizeof *solutions; i++)
+        solution_free(solutions[i]);
+    for (size_t i = 0; i < OWN_ROWS; i++)
+        solution_free(&brain->own[i].solution);
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
         evaluation_set_free(brain->records[i].checking);
         mutual_free(&brain->records[i].mutual);
@@ -244,7 +308,7 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
     words_copy(policy->peer, policy->ai_id);
     words_copy(policy->peer_shown, policy->ai_id);
     words_copy(policy->specialization, specialization);
-    policy->search.best_ratio = HUGE_VAL;
+    policy->search.best_ratio = policy->module_ratio = HUGE_VAL;
     policy->pattern_ratio = policy->component_ratio = 1;
     *brain = (struct brain){
         .name = "policy",
