@@ -151,11 +151,11 @@ static void add_row(struct table *table, const char *name, struct score score)
 static void print_table(const struct running *running)
 {
     static const struct column columns[] = {
-        {.title = "SEARCHER", .wraps = true}, {.title = "HELD-OUT", .right = true},
-        {.title = "TRAIN", .right = true},    {.title = "WORST", .right = true},
-        {.title = "BYTES", .right = true},    {.title = "CANDIDATES", .right = true},
-        {.title = "REFUSED", .right = true},  {.title = "SIMULATIONS", .right = true},
-        {.title = "SECONDS", .right = true},
+        {.title = "SEARCHER", .wraps = true},    {.title = "HELD-OUT", .right = true},
+        {.title = "TRAIN", .right = true},       {.title = "WORST", .right = true},
+        {.title = "BYTES", .right = true},       {.title = "CANDIDATES", .right = true},
+        {.title = "REFUSED", .right = true},     {.title = "REPEATS", .right = true},
+        {.title = "SIMULATIONS", .right = true}, {.title = "SECONDS", .right = true},
     };
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct table table;
@@ -169,6 +169,7 @@ static void print_table(const struct running *running)
         table_add_number(&table, outcome->bytes ? (double)outcome->bytes : nan(""), 0, "");
         table_addf(&table, "%u", judge->judged);
         table_addf(&table, "%u", judge->refused);
+        table_addf(&table, "%u", judge->repeats);
         table_addf(&table, "%llu", (unsigned long long)judge->simulations);
         table_addf(&table, "%.1f", outcome->seconds);
     }
@@ -235,13 +236,13 @@ static json_t *outcome_json(const struct running *running, const struct outcome 
     json_t *best =
         judge->best.stages ? exchange_trial(running->subject, &judge->best) : json_null();
     return json_pack(
-        "{s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:I,s:f,s:i,s:o,s:o,s:o}", "searcher",
+        "{s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:f,s:i,s:o,s:o,s:o}", "searcher",
         json_of_bytes(outcome->name), "heldout", number_or_null(outcome->heldout.ratio), "ci95",
         number_or_null(outcome->heldout.ci95), "train", number_or_null(trial_ratio(&judge->best)),
         "bytes", (int)outcome->bytes, "candidates", (int)judge->judged, "refused",
-        (int)judge->refused, "simulations", (json_int_t)judge->simulations, "seconds",
-        outcome->seconds, "elites", (int)judge->archive.count, "best", best, "spent",
-        spent_json(&outcome->spent), "ended",
+        (int)judge->refused, "repeats", (int)judge->repeats, "simulations",
+        (json_int_t)judge->simulations, "seconds", outcome->seconds, "elites",
+        (int)judge->archive.count, "best", best, "spent", spent_json(&outcome->spent), "ended",
         *outcome->why ? json_of_bytes(outcome->why) : json_null());
 }
 

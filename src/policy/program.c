@@ -97,6 +97,11 @@ int64_t program_run(const struct program *program, const int64_t *features)
     return stack[0];
 }
 
+int64_t program_decide(const void *program, const int64_t *features)
+{
+    return program_run(program, features);
+}
+
 /* ── as text ── */
 
 static int feature_named(const struct program_frame *frame, const char *name, size_t length)

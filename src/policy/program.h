@@ -68,8 +68,16 @@ struct program_frame {
 bool program_valid(const struct program *program, size_t feature_count);
 /* Where the tree that begins at node `at` ends. Of a valid program. */
 size_t program_end(const struct program *program, size_t at);
+/* The same decisions without what can be seen to do nothing, and in one order where order does not
+ * matter, so that programs that differ in nothing else are equal. Never more nodes. Of a valid
+ * program, and of features that are within +-2^40. */
+void program_simplify(const struct program *program, struct program *ret_simple);
+/* An order of programs, 0: they are equal. */
+int program_compare(const struct program *a, const struct program *b);
 /* Of a valid program. */
 int64_t program_run(const struct program *program, const int64_t *features);
+/* The same, as frames ask who decides. */
+int64_t program_decide(const void *program, const int64_t *features);
 /* Reads prefix notation: names of operations in lower case, of features, and whole numbers, with
  * blanks between; "scale 4096 deviation" is four times the deviation. 0, or -1 when it is none. */
 int program_read(const struct program_frame *frame, const char *text, struct program *ret_program);

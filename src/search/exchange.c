@@ -66,6 +66,8 @@ static json_t *with_result(json_t *object, const struct trial *trial)
                          : json_pack("{s:f,s:f,s:i,s:i}", "ratio", trial_ratio(trial), "worst",
                                      trial->worst, "bytes", (int)trial->bytes, "workloads",
                                      (int)stage_workloads[trial->stages - 1]);
+    if (result && trial->repeats)
+        json_object_set_new(result, "repeats", json_true());
     bool whole = object && result && json_object_update(object, result) == 0;
     json_decref(result);
     if (whole)

@@ -3,7 +3,9 @@
  *
  * It begins with what is known already, in the frame's words, and with random trees of all sizes.
  * A child is a crossing of two, or a mutation of one: another number, another operation, another
- * subtree, or a subtree in the place of the whole, which keeps trees from growing. */
+ * subtree, or a subtree in the place of the whole, which keeps trees from growing. What was
+ * proposed before, but for how it is written, is not proposed again; what turns out to do what
+ * another did has no place in the population. */
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "policy/elementary.h"
+#include "search/novelty.h"
 #include "search/proposer.h"
 
 enum { POPULATION = 96, TOURNAMENT = 4, TRIES = 16, DEPTH_MAX = 5 };
@@ -25,8 +28,16 @@ struct genetic {
     size_t first_count, first_next;
     struct trial population[POPULATION];
     size_t count;
+    struct programs_seen seen;
     const struct archive *archive;
 };
+
+static void genetic_free(void *state)
+{
+    struct genetic *genetic = state;
+    programs_seen_free(&genetic->seen);
+    free(genetic);
+}
 
 /* ── random trees ── */
 
@@ -196,23 +207,10 @@ static const struct program *parent(struct genetic *genetic)
     return &genetic->population[tournament(genetic, false)].program;
 }
 
-static bool same(const struct program *a, const struct program *b)
+/* Whether none was proposed that differs in nothing but its writing; now there was one. */
+static bool is_new(struct genetic *genetic, const struct program *program)
 {
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (a->nodes[i].operation != b->nodes[i].operation ||
-            a->nodes[i].value != b->nodes[i].value)
-            return false;
-    return true;
-}
-
-static bool is_known(const struct genetic *genetic, const struct program *program)
-{
-    for (size_t i = 0; i < genetic->count; i++)
-        if (same(&genetic->population[i].program, program))
-            return true;
-    return false;
+    return programs_seen_add(&genetic->seen, program) != 0;
 }
 
 static void child(struct genetic *genetic, struct program *ret_child)
@@ -221,10 +219,14 @@ static void child(struct genetic *genetic, struct program *ret_child)
         bool made = random_uniform(&genetic->random) < CROSSINGS
                         ? cross(genetic, parent(genetic), parent(genetic), ret_child)
                         : mutate(genetic, parent(genetic), ret_child);
-        if (made && !is_known(genetic, ret_child))
+        if (made && is_new(genetic, ret_child))
             return;
     }
-    random_program(genetic, DEPTH_MAX, ret_child);
+    for (int i = 0; i < TRIES; i++) {
+        random_program(genetic, DEPTH_MAX, ret_child);
+        if (is_new(genetic, ret_child))
+            return;
+    }
 }
 
 /* ── the searcher ── */
@@ -250,6 +252,8 @@ static int genetic_told(void *state, const struct trial *trials, size_t count, c
     struct genetic *genetic = state;
     (void)why;
     for (size_t i = 0; i < count; i++) {
+        if (trials[i].repeats)
+            continue; /* one that does the same is or was in the population */
         if (genetic->count < POPULATION) {
             genetic->population[genetic->count++] = trials[i];
             continue;
@@ -276,16 +280,19 @@ int proposer_genetic(const struct subject *subject, uint64_t seed, struct propos
     genetic->subject = subject;
     random_seed(&genetic->random, seed);
     for (size_t i = 0; i < POPULATION && frame->known[i]; i++) {
-        int failed = program_read(frame, frame->known[i], &genetic->first[genetic->first_count++]);
+        int failed = program_read(frame, frame->known[i], &genetic->first[genetic->first_count]);
         assert(!failed);
         (void)failed;
+        is_new(genetic, &genetic->first[genetic->first_count++]);
     }
-    for (unsigned depth = 1; genetic->first_count < POPULATION; depth = depth % DEPTH_MAX + 1)
-        random_program(genetic, depth, &genetic->first[genetic->first_count++]);
+    for (unsigned depth = 1; genetic->first_count < POPULATION; depth = depth % DEPTH_MAX + 1) {
+        random_program(genetic, depth, &genetic->first[genetic->first_count]);
+        genetic->first_count += is_new(genetic, &genetic->first[genetic->first_count]);
+    }
     *ret_proposer = (struct proposer){.name = "genetic",
                                       .state = genetic,
                                       .propose = genetic_propose,
                                       .told = genetic_told,
-                                      .free = free};
+                                      .free = genetic_free};
     return 0;
 }

@@ -31,6 +31,7 @@ void judge_end(struct judge *judge)
         evaluation_set_free(judge->sets[i]);
     trial_free(&judge->best);
     archive_free(&judge->archive);
+    behaviours_free(&judge->behaviours);
 }
 
 static bool stopped(const struct judge *judge)
@@ -93,13 +94,42 @@ static int run_stage(struct judge *judge, struct trial *trial, unsigned stage, c
                                        : run_here(judge, trial, stage, why);
 }
 
-/* The way of programs and sources to STAGE_TRAIN. */
-static int climb(struct judge *judge, struct trial *trial, char why[256])
+/* What another came to who did the same. */
+static void repeat(struct trial *trial, const struct behaviour *behaviour)
+{
+    trial->repeats = true;
+    trial->stages = behaviour->stages;
+    trial->worst = behaviour->worst;
+    memcpy(trial->ratio, behaviour->ratio, sizeof trial->ratio);
+}
+
+static void remember(struct behaviour *behaviour, const struct trial *trial)
+{
+    behaviour->stages = trial->stages;
+    behaviour->worst = trial->worst;
+    behaviour->bytes = trial->bytes;
+    memcpy(behaviour->ratio, trial->ratio, sizeof behaviour->ratio);
+}
+
+/* The way of programs and sources to STAGE_TRAIN. *ret_behaviour: on the first workloads; NULL: it
+ * was refused. */
+static int climb(struct judge *judge, struct trial *trial, struct behaviour **ret_behaviour,
+                 char why[256])
 {
     if (run_stage(judge, trial, STAGE_FIRST, why) < 0)
         return -1;
-    if (trial->stages == 0 || trial->ratio[STAGE_FIRST] > FIRST_MARGIN * judge->first_ratio)
+    if (trial->stages == 0)
         return 0;
+    struct behaviour *behaviour = behaviours_find(&judge->behaviours, trial);
+    if (!behaviour)
+        return give_up(judge, "out of memory", why);
+    *ret_behaviour = behaviour;
+    if (behaviour->stages > 0)
+        repeat(trial, behaviour);
+    if (trial->stages > STAGE_TRAIN ||
+        trial->ratio[STAGE_FIRST] > FIRST_MARGIN * judge->first_ratio)
+        return 0;
+    trial->repeats = false; /* that one was not good enough when it came; now it would be */
     return run_stage(judge, trial, STAGE_TRAIN, why);
 }
 
@@ -126,13 +156,22 @@ static int keep(struct judge *judge, struct trial *trial, char why[256])
 
 int judge_measure(struct judge *judge, struct trial *trial, char why[256])
 {
+    struct behaviour *behaviour = NULL;
     trial->stages = 0;
+    trial->repeats = false;
     trial->why[0] = '\0';
-    int failed = trial->kind != TRIAL_PARAMETERS ? climb(judge, trial, why)
+    int failed = trial->kind != TRIAL_PARAMETERS ? climb(judge, trial, &behaviour, why)
                                                  : run_stage(judge, trial, STAGE_TRAIN, why);
-    if (failed < 0 || keep(judge, trial, why) < 0)
+    if (failed < 0)
         return -1;
+    if (!behaviour || !trial->repeats || trial->bytes < behaviour->bytes) {
+        if (keep(judge, trial, why) < 0)
+            return -1;
+        if (behaviour)
+            remember(behaviour, trial);
+    }
     judge->judged++;
     judge->refused += trial->stages == 0;
+    judge->repeats += trial->repeats;
     return 0;
 }

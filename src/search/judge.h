@@ -3,8 +3,9 @@
  *
  * The unit of cost is a simulation: one policy on one workload. Parameters are run at STAGE_TRAIN
  * at once; programs and sources climb from STAGE_FIRST. A source is compiled and runs in the
- * sandbox (probe/). Only what is the best so far is run at STAGE_LAST, where luck on sixteen
- * workloads shows. */
+ * sandbox (probe/). What does there, to the bit, what one did that climbed further, goes no
+ * further: it is given that one's results, and is no elite unless it is smaller. Only what is the
+ * best so far is run at STAGE_LAST, where luck on sixteen workloads shows. */
 #ifndef KHUB_SEARCH_JUDGE_H
 #define KHUB_SEARCH_JUDGE_H
 
@@ -13,6 +14,7 @@
 
 #include "policy/optimise/evaluation.h"
 #include "search/archive.h"
+#include "search/novelty.h"
 
 struct judge {
     const struct subject *subject;
@@ -21,6 +23,8 @@ struct judge {
     struct evaluation_set *sets[STAGES]; /* NULL: not made yet */
     uint64_t simulations;                /* so far */
     unsigned judged, refused; /* candidates; of those, the ones that were run at no stage */
+    unsigned repeats;         /* and those that did what another did */
+    struct behaviours behaviours;
     struct archive archive;
     struct trial best;  /* stages 0: none yet */
     double first_ratio; /* at STAGE_FIRST, of the best that climbed; HUGE_VAL: none did */

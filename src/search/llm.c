@@ -154,8 +154,9 @@ static int llm_told(void *state, const struct trial *trials, size_t count, char 
                       trials[i].why);
         else
             text_addf(&llm->failures,
-                      "\nThis module of yours scored %.4f on %zu workloads:\n```c\n",
-                      trial_ratio(&trials[i]), stage_workloads[trials[i].stages - 1]);
+                      "\nThis module of yours scored %.4f on %zu workloads%s:\n```c\n",
+                      trial_ratio(&trials[i]), stage_workloads[trials[i].stages - 1],
+                      trials[i].repeats ? ", and decides as one that was there before" : "");
         add_cut(&llm->failures, trials[i].source, FAILURE_SHOWN);
         text_addf(&llm->failures, "\n```\n");
     }

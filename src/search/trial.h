@@ -6,6 +6,8 @@
 #ifndef KHUB_SEARCH_TRIAL_H
 #define KHUB_SEARCH_TRIAL_H
 
+#include <stdbool.h>
+
 #include "policy/optimise/evaluation.h"
 #include "policy/program.h"
 #include "policy/subject.h"
@@ -20,6 +22,7 @@ enum trial_kind { TRIAL_PARAMETERS, TRIAL_PROGRAM, TRIAL_SOURCE };
 struct trial {
     enum trial_kind kind;
     unsigned stages; /* how many it was run at, 0..STAGES */
+    bool repeats;    /* it did on the first workloads what another did, whose results these are */
     union {
         double parameters[SUBJECT_PARAMETERS_MAX]; /* in units */
         struct program program;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy/program.h"
+#include "policy/random.h"
 #include "policy/subject.h"
 
 static const struct feature features[] = {{"x", "", ""}, {"y", "", ""}, {"add_on", "", ""}};
@@ -106,6 +107,87 @@ static void a_program_is_rendered_as_it_is_meant(void **state)
     assert_int_equal(strlen(small), 15);
 }
 
+static void simplified(const char *text, const char *expected)
+{
+    struct program program, simple;
+    char written[PROGRAM_LINE_MAX];
+    assert_int_equal(program_read(&frame, text, &program), 0);
+    program_simplify(&program, &simple);
+    assert_true(program_valid(&simple, frame.feature_count));
+    program_write(&frame, &simple, written, sizeof written);
+    if (strcmp(written, expected) != 0)
+        fail_msg("'%s' became '%s', and not '%s'", text, written, expected);
+}
+
+static void what_does_nothing_is_left_out(void **state)
+{
+    (void)state;
+    simplified("add 0 x", "x");
+    simplified("subtract x 0", "x");
+    simplified("subtract 0 x", "subtract 0 x");
+    simplified("subtract add x y add y x", "0");
+    simplified("least add x y add y x", "add x y");
+    simplified("scale 1024 x", "x");
+    simplified("scale 0 x", "0");
+    simplified("scale 1023 x", "scale 1023 x");
+    simplified("times x 0", "0");
+    simplified("times 2048 times 3072 1024", "6144");
+    simplified("add 2000000000 2000000000", "add 2000000000 2000000000"); /* no number holds it */
+    simplified("if_more 3 2 x y", "x");
+    simplified("if_more 2 2 x y", "y");
+    simplified("if_more x x x y", "y");
+    simplified("if_more x y add x 3 add 3 x", "add x 3");
+    simplified("if_more x y 1 2", "if_more x y 1 2");
+    simplified("most y x", "most x y");
+    simplified("subtract y x", "subtract y x");
+}
+
+/* Of whatever tree there is, by chance. */
+static void random_tree(struct random *random, struct program *ret_program)
+{
+    size_t open = 1;
+    ret_program->count = 0;
+    while (open > 0) {
+        bool ends = ret_program->count + open + 4 >= PROGRAM_NODES_MAX;
+        uint8_t operation =
+            (uint8_t)random_below(random, ends ? PROGRAM_ADD : PROGRAM_OPERATION_COUNT);
+        int32_t value = operation == PROGRAM_FEATURE ? (int32_t)random_below(random, 3)
+                        : operation == PROGRAM_SCALE ? (int32_t)random_below(random, 4) * 512
+                                                     : (int32_t)random_below(random, 4) - 1;
+        bool has_value = operation <= PROGRAM_NUMBER || operation == PROGRAM_SCALE;
+        ret_program->nodes[ret_program->count++] =
+            (struct program_node){operation, has_value ? value : 0};
+        open += program_arguments[operation];
+        open--;
+    }
+}
+
+static void simplified_programs_decide_the_same(void **state)
+{
+    (void)state;
+    struct random random;
+    size_t smaller = 0;
+    random_seed(&random, 5);
+    for (int i = 0; i < 20000; i++) {
+        struct program program, simple, again;
+        random_tree(&random, &program);
+        assert_true(program_valid(&program, 3));
+        program_simplify(&program, &simple);
+        assert_true(program_valid(&simple, 3) && simple.count <= program.count);
+        smaller += simple.count < program.count;
+        program_simplify(&simple, &again);
+        assert_int_equal(program_compare(&simple, &again), 0);
+        for (int k = 0; k < 8; k++) {
+            int64_t f[3];
+            for (int j = 0; j < 3; j++) /* of all sizes, and often equal */
+                f[j] = (int64_t)(random_u64(&random) >> (24 + random_below(&random, 40))) *
+                       (random_below(&random, 2) ? 1 : -1);
+            assert_int_equal(program_run(&program, f), program_run(&simple, f));
+        }
+    }
+    assert_in_range(smaller, 5000, 19999);
+}
+
 /* What is known is written so that it can be read, in every frame. */
 static void frames_are_what_they_say(void **state)
 {
@@ -134,6 +216,8 @@ int main(void)
         cmocka_unit_test(what_is_no_tree_is_none),
         cmocka_unit_test(a_subtree_ends_where_it_ends),
         cmocka_unit_test(a_program_is_rendered_as_it_is_meant),
+        cmocka_unit_test(what_does_nothing_is_left_out),
+        cmocka_unit_test(simplified_programs_decide_the_same),
         cmocka_unit_test(frames_are_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,6 +219,90 @@ static void the_cascade_saves_simulations(void **state)
     judge_end(&judge);
 }
 
+static struct trial program_of(const char *text)
+{
+    struct trial trial = {.kind = TRIAL_PROGRAM};
+    assert_int_equal(program_read(audio()->frame, text, &trial.program), 0);
+    return trial;
+}
+
+/* Who does what another did is given its results for the two workloads that it took to see that. */
+static void nobody_is_paid_for_twice(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trial first = program_of("add mean scale 4096 deviation"),
+                 other = program_of("least 2000000 add mean scale 4096 deviation"),
+                 new = program_of("add mean scale 4000 deviation");
+    char why[256];
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    assert_int_equal(judge_measure(&judge, &first, why), 0);
+    assert_int_equal(first.stages, STAGES);
+    assert_false(first.repeats);
+    uint64_t before = judge.simulations;
+    assert_int_equal(judge_measure(&judge, &other, why), 0);
+    assert_int_equal(judge.simulations - before, 2);
+    assert_true(other.repeats);
+    assert_int_equal(other.stages, first.stages);
+    for (size_t k = 0; k < STAGES; k++)
+        assert_true(other.ratio[k] == first.ratio[k]);
+    assert_true(other.worst == first.worst);
+    assert_int_equal(judge_measure(&judge, &new, why), 0);
+    assert_false(new.repeats);
+    assert_in_range(judge.simulations - before, 2 + 18, 2 + 18 + 64);
+    assert_int_equal(judge.judged, 3);
+    assert_int_equal(judge.repeats, 1);
+    judge_end(&judge);
+}
+
+/* What was not good enough to go on when it came goes on when others are no better any more. */
+static void who_would_go_on_now_goes_on(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trial early = program_of("add mean scale 4096 deviation"),
+                 late = program_of("add scale 4096 deviation mean"),
+                 last = program_of("most 0 add mean scale 4096 deviation");
+    char why[256];
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    judge.first_ratio = 1e-3;
+    assert_int_equal(judge_measure(&judge, &early, why), 0);
+    assert_int_equal(early.stages, 1);
+    assert_int_equal(judge_measure(&judge, &last, why), 0);
+    assert_true(last.repeats && last.stages == 1);
+    judge.first_ratio = HUGE_VAL;
+    assert_int_equal(judge_measure(&judge, &late, why), 0);
+    assert_true(!late.repeats && late.stages == STAGES);
+    judge_end(&judge);
+}
+
+/* Trees that differ in nothing but how they are written are proposed once. */
+static void genetic_proposes_nothing_twice(void **state)
+{
+    (void)state;
+    struct proposer proposer;
+    struct archive none = {0};
+    struct programs_seen seen = {0};
+    struct random random;
+    struct trial trials[PROPOSALS_MAX];
+    char why[256];
+    random_seed(&random, 3);
+    assert_int_equal(proposer_genetic(audio(), 11, &proposer, why), 0);
+    struct search_state search = {.archive = &none};
+    for (int round = 0; round < 40; round++) {
+        assert_int_equal(proposer.propose(&proposer, &search, PROPOSALS_MAX, trials, why),
+                         PROPOSALS_MAX);
+        for (size_t i = 0; i < PROPOSALS_MAX; i++) {
+            assert_int_equal(programs_seen_add(&seen, &trials[i].program), 1);
+            trials[i].stages = STAGE_TRAIN + 1;
+            trials[i].ratio[STAGE_FIRST] = trials[i].ratio[STAGE_TRAIN] = random_uniform(&random);
+        }
+        assert_int_equal(proposer.told(proposer.state, trials, PROPOSALS_MAX, why), 0);
+    }
+    programs_seen_free(&seen);
+    proposer_free(&proposer);
+}
+
 /* ── searchers ── */
 
 static unsigned looks;
@@ -362,6 +446,9 @@ int main(void)
         cmocka_unit_test(what_is_no_policy_is_refused_and_said_why),
         cmocka_unit_test(a_program_scores_what_its_module_scores),
         cmocka_unit_test(the_cascade_saves_simulations),
+        cmocka_unit_test(nobody_is_paid_for_twice),
+        cmocka_unit_test(who_would_go_on_now_goes_on),
+        cmocka_unit_test(genetic_proposes_nothing_twice),
         cmocka_unit_test(searches_keep_to_their_budget),
         cmocka_unit_test(a_program_is_asked_and_told),
         cmocka_unit_test(what_goes_wrong_with_a_program_is_said),
