@@ -24,6 +24,14 @@ struct audio_program {
     uint32_t packets;
 };
 
+static inline void audio_program_reset(struct audio_program *state)
+{
+    /* volatile: else compilers make it a call of memset, and there is none */
+    volatile uint32_t *words = (volatile uint32_t *)state;
+    for (uint32_t i = 0; i < sizeof *state / sizeof *words; i++)
+        words[i] = 0;
+}
+
 /* 1/2^shift of the way from a value to another, towards the value. */
 static inline int64_t audio_nearer(int64_t from, int64_t to, int shift)
 {

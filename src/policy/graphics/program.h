@@ -25,6 +25,14 @@ struct graphics_program {
     uint32_t known;
 };
 
+static inline void graphics_program_reset(struct graphics_program *state)
+{
+    /* volatile: else compilers make it a call of memset, and there is none */
+    volatile uint32_t *words = (volatile uint32_t *)state;
+    for (uint32_t i = 0; i < sizeof *state / sizeof *words; i++)
+        words[i] = 0;
+}
+
 static inline int64_t graphics_nearer(int64_t from, int64_t to, int shift)
 {
     return to > from ? from + ((to - from) >> shift) : from - ((from - to) >> shift);
