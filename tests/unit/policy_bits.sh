@@ -19,7 +19,7 @@ if [ ${#variants[@]} -eq 0 ]; then
     exit 77
 fi
 
-embed() { # NAME TEXT [RULES]
+embed() { # NAME TEXT [RULES…]
     python3 "$root/src/policy/embed.py" "$@" "$work/$1.c"
 }
 embed module_call_text "$root/src/policy/module_call.h"
@@ -30,7 +30,9 @@ for folder in "$root"/src/policy/*/; do
         embed "${name}_module" "$folder/module.c.in" "$folder/rules.h"
     fi
     if [ -f "$folder/program.h" ]; then
-        embed "${name}_program_text" "$folder/program.c.in" "$folder/program.h"
+        mapfile -t headers < <(sed -n "s|^#include \"\(policy/.*\)\"$|$root/src/\1|p" \
+            "$folder/program.h")
+        embed "${name}_program_text" "$folder/program.c.in" "${headers[@]}" "$folder/program.h"
     fi
 done
 python3 "$root/src/policy/embed.py" module_call_text "$root/src/policy/module_call.h" \

@@ -53,7 +53,9 @@
 #include "policy/elementary.h"
 #include "policy/module.h"
 #include "policy/networking/congestion.h"
+#include "policy/networking/program.h"
 #include "policy/networking/rules.h"
+#include "policy/program.h"
 #include "policy/subject_table.h"
 
 enum {
@@ -310,6 +312,90 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
     return networking_cost_under(&load->link, &control);
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[NETWORKING_FEATURES] = {
+    [NETWORKING_LOST] = {"lost", "", "1: packets were lost; 0: some have arrived"},
+    [NETWORKING_ASKS_GAP] = {"asks_gap", "",
+                             "1: for the ns from a packet to the next; 0: for the change of the "
+                             "window, for each packet that has arrived, or for a loss"},
+    [NETWORKING_WINDOW] = {"window", "packets/65536", "that may be on their way"},
+    [NETWORKING_EACH] = {"each", "packets/65536", "one, divided by the window"},
+    [NETWORKING_THRESHOLD] = {"threshold", "packets/65536",
+                              "what the last loss left, or the first shrinking; else 2^32"},
+    [NETWORKING_SUMMIT] = {"summit", "packets/65536", "the window before the last loss"},
+    [NETWORKING_SINCE_LOSS] = {"since_loss", "us", "since that was answered"},
+    [NETWORKING_RTT] = {"rtt", "us", "the last round trip"},
+    [NETWORKING_STANDING] = {"standing", "us", "the shortest of late, which leaks upwards"},
+    [NETWORKING_LEAST_RTT] = {"least_rtt", "us", "the shortest of all"},
+    [NETWORKING_DELAY] = {"delay", "us", "by how much the one is longer than the other"},
+    [NETWORKING_JITTER] = {"jitter", "us", "what round trips vary by"},
+    [NETWORKING_SPREAD] = {"spread", "ns", "a packet of the window, spread over the round trip"},
+    [NETWORKING_INTERVAL] = {"interval", "ns", "a packet, at the highest rate of late; 0: none"},
+    [NETWORKING_PIPE] = {"pipe", "packets/65536", "that fill the shortest round trip at that rate"},
+    [NETWORKING_IN_FLIGHT] = {"in_flight", "packets/65536", "on their way"},
+};
+
+/* Reno; Vegas, which keeps 2 to 4 packets in the queue; a delay of 5 ms that is aimed at, as the
+ * rules do; what fills the line and two packets more, paced at two windows a round trip. */
+static const char *const known[] = {
+    "if_more asks_gap 0 0 if_more lost 0 subtract 0 scale 512 window if_more threshold window "
+    "65536 each",
+    "if_more asks_gap 0 0 if_more lost 0 subtract 0 scale 512 window if_more scale 1024000 delay "
+    "scale 4096 spread subtract 0 each if_more threshold window 32768 if_more scale 1024000 delay "
+    "scale 2048 spread 0 each",
+    "if_more asks_gap 0 0 if_more lost 0 subtract 0 scale 512 window if_more threshold window "
+    "if_more delay 5000 -1 65536 most -32768 add each scale 1342 subtract 5000 delay",
+    "if_more asks_gap 0 scale 512 spread if_more lost 0 subtract 0 scale 512 window if_more "
+    "threshold window if_more delay 5000 -1 65536 least 16384 most -16384 subtract add pipe 131072 "
+    "window",
+    NULL};
+
+static void *programmed_state_new(const void *decider)
+{
+    struct networking_program *state = malloc(sizeof *state);
+    (void)decider;
+    if (state)
+        networking_program_reset(state);
+    return state;
+}
+
+static struct sending programmed_on_ack(const void *decider, void *state,
+                                        const struct link_ack *ack)
+{
+    return halves(networking_program_on_ack(decider, state, ack->now_us, ack->rtt_us, ack->acked,
+                                            ack->in_flight));
+}
+
+static struct sending programmed_on_loss(const void *decider, void *state, uint64_t now_us)
+{
+    return halves(networking_program_on_loss(decider, state, now_us));
+}
+
+static struct sending programmed_on_timeout(const void *decider, void *state, uint64_t now_us)
+{
+    return halves(networking_program_on_timeout(decider, state, now_us));
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    const struct networking_workload *load = workload;
+    struct program_decider decider = {program_decide, program};
+    struct congestion_control control = {.state_new = programmed_state_new,
+                                         .on_ack = programmed_on_ack,
+                                         .on_loss = programmed_on_loss,
+                                         .on_timeout = programmed_on_timeout,
+                                         .context = &decider};
+    return networking_cost_under(&load->link, &control);
+}
+
+extern const char networking_program_text[];
+static const struct program_frame frame = {.feature_count = NETWORKING_FEATURES,
+                                           .features = features,
+                                           .text = networking_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_networking = {
     .name = "networking",
     .specialization = "networking",
@@ -318,6 +404,7 @@ const struct subject subject_networking = {
     .version = "3",
     .module = networking_module,
     .stateful = true,
+    .frame = &frame,
     .workload_read = networking_workload_read,
     .trace_kind = TRACE_DELIVERIES,
     .trace_least = NETWORKING_TRACE_LEAST,
