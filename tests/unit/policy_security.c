@@ -407,7 +407,7 @@ static void steps_are_as_by_hand(void **state)
 
 /* Shannon's entropy rate: what the program's next call tells on average, in bits. Its states are
  * visited as often as by one who walks for long. */
-static double entropy_rate(const struct program *program)
+static double entropy_rate(const struct automaton *program)
 {
     double visits[2][PROGRAM_STATES] = {{1}}, rate = 0;
     for (int step = 0; step < 4000; step++) { /* half of them wait: no walk is periodic */
@@ -441,7 +441,7 @@ static void surprise_nears_the_entropy_rate(void **state)
     uint32_t(*seen)[GRAMS] = malloc(TEST * sizeof *seen);
     for (uint64_t seed = 0; seed < PROGRAMS; seed++) {
         struct random random;
-        struct program program;
+        struct automaton program;
         random_seed(&random, seed);
         program_draw(&program, &random);
         syscalls_normal(&program, 0, &random, calls, MOST + TEST);

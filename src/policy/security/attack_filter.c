@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-void attack_filter_start(struct attack_filter *filter, const struct program *program,
+void attack_filter_start(struct attack_filter *filter, const struct automaton *program,
                          const struct mimicry *mimicry, uint8_t state)
 {
     *filter = (struct attack_filter){.program = program, .mimicry = mimicry, .unit = 1};
@@ -23,7 +23,7 @@ struct ways {
     } way[PROGRAM_STATES];
 };
 
-static struct ways ways_of(const struct program *program, uint8_t call)
+static struct ways ways_of(const struct automaton *program, uint8_t call)
 {
     struct ways ways = {.count = 0};
     for (uint32_t state = 0; state < PROGRAM_STATES; state++)

@@ -16,7 +16,7 @@ enum {
 };
 
 struct attack_filter {
-    const struct program *program;
+    const struct automaton *program;
     const struct mimicry *mimicry;
     /* Of each situation with each state of the program (that in which it waits, when attacked), now
      * and a call ago. */
@@ -26,7 +26,7 @@ struct attack_filter {
 };
 /* The program is in this state, and no attack is on or has been lately. program and mimicry must
  * outlive the filter. */
-void attack_filter_start(struct attack_filter *filter, const struct program *program,
+void attack_filter_start(struct attack_filter *filter, const struct automaton *program,
                          const struct mimicry *mimicry, uint8_t state);
 
 /* The probabilities that the last call is a normal one, and that it is an attack's. The rest is

@@ -47,6 +47,8 @@
 
 #include "policy/elementary.h"
 #include "policy/module.h"
+#include "policy/program.h"
+#include "policy/security/program.h"
 #include "policy/security/roc.h"
 #include "policy/security/rules.h"
 #include "policy/subject_table.h"
@@ -70,7 +72,7 @@ static const struct parameter parameters[PARAMETERS] = {
 
 /* One workload in the making. */
 struct making {
-    struct program program;
+    struct automaton program;
     struct mimicry mimicry;
     struct attack_filter filter;
     uint8_t calls[TRAINING_CALLS + TEST_CALLS];
@@ -305,6 +307,62 @@ static double bound_cost(const void *workload)
     return roc_least_missed_area(load->beliefs, load->count);
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[SECURITY_FEATURES] = {
+    [SECURITY_SUSPICION] = {"suspicion", "bits/1024", "what it answered at the last call"},
+    [SECURITY_WHICH] = {"which", "", "of the two suspicions: 0 or 1"},
+    [SECURITY_LENGTH] = {"length", "calls",
+                         "of the longest n-gram that ends here and came in training, up to 12"},
+    [SECURITY_LENGTH_BEFORE] = {"length_before", "calls", "the same at the last call"},
+    [SECURITY_SURPRISE_0] = {"surprise_0", "bits/1024", "of this call, whatever came before it"},
+    [SECURITY_SURPRISE_1] = {"surprise_1", "bits/1024", "of this call after the one before it"},
+    [SECURITY_SURPRISE_2] = {"surprise_2", "bits/1024", "after two calls"},
+    [SECURITY_SURPRISE_3] = {"surprise_3", "bits/1024", "after three"},
+    [SECURITY_SURPRISE_4] = {"surprise_4", "bits/1024", "after four"},
+    [SECURITY_SURPRISE_5] = {"surprise_5", "bits/1024", "after five"},
+    [SECURITY_SURPRISE_7] = {"surprise_7", "bits/1024", "after seven"},
+    [SECURITY_SURPRISE_11] = {"surprise_11", "bits/1024", "after eleven"},
+    [SECURITY_FAST] = {"fast", "bits/1024", "average of surprise_5 over 8 calls before this one"},
+    [SECURITY_SLOW] = {"slow", "bits/1024", "the same over 64"},
+};
+
+/* STIDE with windows of 6, without a frame and with one that leaks, as the textbook's 20; a Markov
+ * chain of order 7 with a CUSUM; and that with the rules' suspicion of an imitator beside it. */
+static const char imitated[] =
+    "least 61440 most 0 add suspicion if_more which 0 subtract surprise_7 surprise_2 subtract "
+    "surprise_7 2662";
+static const char *const known[] = {
+    "if_more 6 length 1024 0", "add scale 955 suspicion if_more 6 length 1024 0",
+    "least 61440 most 0 add suspicion subtract surprise_7 2662", imitated, NULL};
+
+static int programmed_start(const void *decider, void *state)
+{
+    (void)decider;
+    security_program_reset(state);
+    return 0;
+}
+
+static uint32_t programmed_step(const void *decider, void *state, const uint32_t *counts)
+{
+    return security_program_step(decider, state, counts);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct security_program state = {.before = {0}};
+    struct program_decider decider = {program_decide, program};
+    return simulate(workload,
+                    (struct decider){programmed_start, programmed_step, &decider, &state});
+}
+
+extern const char security_program_text[];
+static const struct program_frame frame = {.feature_count = SECURITY_FEATURES,
+                                           .features = features,
+                                           .text = security_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_security = {
     .name = "security",
     .specialization = "security",
@@ -313,6 +371,7 @@ const struct subject subject_security = {
     .version = "3",
     .module = security_module,
     .stateful = true,
+    .frame = &frame,
     .workload_read = security_recorded,
     .trace_kind = TRACE_CALLS,
     .trace_least = 500,

@@ -33,14 +33,14 @@ static void normalise(double *law)
 
 /* Calls are as popular as words are, so that several states share one. Each state's first way out
  * leads to the next state: all are visited again and again. */
-void program_draw(struct program *program, struct random *random)
+void program_draw(struct automaton *program, struct random *random)
 {
     static const int ways_out[] = {1, 1, 2, 3};
     double popularity[SYSCALLS];
     for (int call = 0; call < SYSCALLS; call++)
         popularity[call] = elementary_power(call + 1, -1.25);
     normalise(popularity);
-    *program = (struct program){0};
+    *program = (struct automaton){0};
     for (int state = 0; state < PROGRAM_STATES; state++) {
         int ways = ways_out[random_below(random, 4)];
         for (int way = 0; way < ways; way++) {
@@ -92,7 +92,7 @@ const uint16_t *mimicry_counts(const struct mimicry *mimicry, int attack, const 
     return models[attack];
 }
 
-uint8_t syscalls_normal(const struct program *program, uint8_t state, struct random *random,
+uint8_t syscalls_normal(const struct automaton *program, uint8_t state, struct random *random,
                         uint8_t *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -102,8 +102,9 @@ uint8_t syscalls_normal(const struct program *program, uint8_t state, struct ran
     return state;
 }
 
-void syscalls_attacked(const struct program *program, const struct mimicry *mimicry, uint8_t state,
-                       struct random *random, uint8_t *calls, uint8_t *kinds, size_t count)
+void syscalls_attacked(const struct automaton *program, const struct mimicry *mimicry,
+                       uint8_t state, struct random *random, uint8_t *calls, uint8_t *kinds,
+                       size_t count)
 {
     int attack = ATTACKS, aftermath = 0; /* ATTACKS: none */
     for (size_t i = 0; i < count; i++) {

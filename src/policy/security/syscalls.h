@@ -22,12 +22,12 @@ enum { ATTACK_FOREIGN, ATTACK_BIGRAM, ATTACK_TRIGRAM, ATTACKS };
 #define ATTACK_END   (1.0 / 30)  /* and that it is over, before each call but its first */
 
 /* A deterministic automaton with probabilities: state and call tell the next state. */
-struct program {
+struct automaton {
     double probability[PROGRAM_STATES][SYSCALLS];
     uint8_t next[PROGRAM_STATES][SYSCALLS];
 };
 /* A random program (see syscalls.c). */
-void program_draw(struct program *program, struct random *random);
+void program_draw(struct automaton *program, struct random *random);
 
 /* What an attacker knows who has watched the program in training: how often each call, pair and
  * triple of calls occurred. */
@@ -42,12 +42,13 @@ const uint16_t *mimicry_counts(const struct mimicry *mimicry, int attack, const 
                                uint32_t *ret_total);
 
 /* A stretch of the program's calls from `state` on; returns the state it ends in. */
-uint8_t syscalls_normal(const struct program *program, uint8_t state, struct random *random,
+uint8_t syscalls_normal(const struct automaton *program, uint8_t state, struct random *random,
                         uint8_t *calls, size_t count);
 /* The same with attacks, which find two calls before the first. An attacked program waits and then
  * goes on where it was. */
-void syscalls_attacked(const struct program *program, const struct mimicry *mimicry, uint8_t state,
-                       struct random *random, uint8_t *calls, uint8_t *kinds, size_t count);
+void syscalls_attacked(const struct automaton *program, const struct mimicry *mimicry,
+                       uint8_t state, struct random *random, uint8_t *calls, uint8_t *kinds,
+                       size_t count);
 
 /* For each of the calls after the first `training` ones and each n: how often the n-gram that ends
  * there occurs in training (n = 0: how long that is). 0, or -1 when out of memory. */
