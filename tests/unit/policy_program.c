@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject.h"
@@ -188,6 +189,57 @@ static void simplified_programs_decide_the_same(void **state)
     assert_in_range(smaller, 5000, 19999);
 }
 
+/* What stands in a frame under the name of a practice costs what that costs, to the last bit. */
+static void what_is_known_is_what_it_is_called(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *subject;
+        int known, baseline;
+    } same[] = {{"file_system", 0, 0},     {"file_system", 1, 3},    {"file_system", 2, 5},
+                {"security", 0, 3},        {"window_manager", 0, 0}, {"performance", 1, 1},
+                {"process_manager", 0, 0}, {"audio", 1, 1}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const struct subject *subject = subject_find(same[i].subject);
+        struct evaluation_set *set = evaluation_set_new(subject, "test/known", 4);
+        struct program program;
+        const char *text = subject->frame->known[same[i].known];
+        assert_non_null(set);
+        assert_int_equal(program_read(subject->frame, text, &program), 0);
+        double known = evaluation_set_program(set, &program).cost;
+        double baseline = evaluation_set_baseline(set, same[i].baseline).cost;
+        if (known != baseline)
+            fail_msg("%s: '%s' costs %.17g, and %s %.17g", subject->name, text, known,
+                     subject->baseline_names[same[i].baseline], baseline);
+        evaluation_set_free(set);
+    }
+}
+
+/* And where a frame rounds otherwise, nearly that. */
+static void what_is_known_is_nearly_what_it_is_called(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *subject;
+        int known, baseline;
+    } near[] = {{"networking", 0, 0}, {"networking", 1, 2},  {"security", 1, 0},
+                {"security", 2, 5},   {"performance", 0, 0}, {"audio", 0, 0}};
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        const struct subject *subject = subject_find(near[i].subject);
+        struct evaluation_set *set = evaluation_set_new(subject, "test/known", 16);
+        struct program program;
+        const char *text = subject->frame->known[near[i].known];
+        assert_non_null(set);
+        assert_int_equal(program_read(subject->frame, text, &program), 0);
+        double known = evaluation_set_program(set, &program).ratio;
+        double baseline = evaluation_set_baseline(set, near[i].baseline).ratio;
+        if (!(known > 0.93 * baseline && known < 1.07 * baseline))
+            fail_msg("%s: '%s' has the ratio %.3f, and %s %.3f", subject->name, text, known,
+                     subject->baseline_names[near[i].baseline], baseline);
+        evaluation_set_free(set);
+    }
+}
+
 /* What is known is written so that it can be read, in every frame. */
 static void frames_are_what_they_say(void **state)
 {
@@ -206,7 +258,7 @@ static void frames_are_what_they_say(void **state)
                 fail_msg("%s: '%s' is no program", all[i]->name, of->known[k]);
         assert_non_null(of->known[0]);
     }
-    assert_true(frames > 0);
+    assert_true(frames >= 8);
 }
 
 int main(void)
@@ -218,6 +270,8 @@ int main(void)
         cmocka_unit_test(a_program_is_rendered_as_it_is_meant),
         cmocka_unit_test(what_does_nothing_is_left_out),
         cmocka_unit_test(simplified_programs_decide_the_same),
+        cmocka_unit_test(what_is_known_is_what_it_is_called),
+        cmocka_unit_test(what_is_known_is_nearly_what_it_is_called),
         cmocka_unit_test(frames_are_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

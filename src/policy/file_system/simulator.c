@@ -27,7 +27,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "policy/file_system/program.h"
 #include "policy/module.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy/zipf.h"
@@ -364,6 +366,77 @@ static double bound_cost(const void *workload)
     return miss_ratio(workload, cache_min_misses(references_of(workload)));
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[FILE_SYSTEM_FEATURES] = {
+    [FILE_SYSTEM_QUESTION] =
+        {"question", "",
+         "0: the small queue's share of the cache, in 1/1024; 1: the share of pages that are "
+         "remembered; 2: a missed page goes to the main queue (> 0), the small one (0) or behind "
+         "(< 0); 3: a page's hits after one more, 8 added: it becomes newest; 4: it stays (> 0)"},
+    [FILE_SYSTEM_CAPACITY] = {"capacity", "frames", "of the cache; questions 0, 1 and 3"},
+    [FILE_SYSTEM_REMEMBERED] = {"remembered", "", "1: the page left not long ago; question 2"},
+    [FILE_SYSTEM_RUN] = {"run", "pages", "consecutive ones that were asked for; question 2"},
+    [FILE_SYSTEM_IN_MAIN] = {"in_main", "", "1: it is in the main queue; questions 3 and 4"},
+    [FILE_SYSTEM_HITS] = {"hits", "", "that are remembered of it, up to 7; questions 3 and 4"},
+    [FILE_SYSTEM_NEWCOMERS] = {"newcomers", "1/1024 of the cache",
+                               "pages that became newest of its queue since it did; question 3"},
+};
+
+/* LRU; S3-FIFO as published, with two hits and with one; the rules', which counts hits when others
+ * came after the page, and drops scans behind. */
+static const char *const known[] = {
+    "if_more question 3 0 if_more question 2 8 if_more question 0 0 1024",
+    "if_more question 3 if_more in_main 0 1 subtract hits 1 if_more question 2 least 3 add hits 1 "
+    "if_more question 1 remembered if_more question 0 922 102",
+    "if_more question 3 if_more in_main 0 1 hits if_more question 2 least 3 add hits 1 if_more "
+    "question 1 remembered if_more question 0 922 102",
+    "if_more question 3 if_more in_main 0 1 subtract hits 1 if_more question 2 least 3 add hits "
+    "if_more newcomers 51 1 0 if_more question 1 if_more run 64 -1 remembered if_more question 0 "
+    "922 102",
+    NULL};
+
+static uint32_t programmed_small(const void *decider, uint32_t capacity)
+{
+    return file_system_program_small(decider, capacity);
+}
+
+static uint32_t programmed_ghost(const void *decider, uint32_t capacity)
+{
+    return file_system_program_ghost(decider, capacity);
+}
+
+static uint32_t programmed_on_miss(const void *decider, uint32_t remembered, uint32_t run)
+{
+    return file_system_program_on_miss(decider, remembered, run);
+}
+
+static uint32_t programmed_on_hit(const void *decider, uint32_t capacity, uint32_t in_main,
+                                  uint32_t hits, uint32_t newcomers)
+{
+    return file_system_program_on_hit(decider, capacity, in_main, hits, newcomers);
+}
+
+static uint32_t programmed_keeps(const void *decider, uint32_t in_main, uint32_t hits)
+{
+    return file_system_program_keeps(decider, in_main, hits);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct program_decider by = {program_decide, program};
+    struct cache_decider decider = {programmed_small,  programmed_ghost, programmed_on_miss,
+                                    programmed_on_hit, programmed_keeps, &by};
+    return miss_ratio(workload, cache_decided_misses(references_of(workload), &decider));
+}
+
+extern const char file_system_program_text[];
+static const struct program_frame frame = {.feature_count = FILE_SYSTEM_FEATURES,
+                                           .features = features,
+                                           .text = file_system_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_file_system = {
     .name = "file_system",
     .specialization = "file_system",
@@ -371,6 +444,7 @@ const struct subject subject_file_system = {
     .cost = "miss ratio",
     .version = "4",
     .module = file_system_module,
+    .frame = &frame,
     .workload_read = workload_read,
     .trace_kind = TRACE_REFERENCES,
     .trace_least = TRACE_LEAST,

@@ -27,7 +27,9 @@
 
 #include "policy/elementary.h"
 #include "policy/module.h"
+#include "policy/performance/program.h"
 #include "policy/performance/rules.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -269,6 +271,62 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
     return simulate(workload, (struct decider){asked_limit, told_feedback, NULL, &state});
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[PERFORMANCE_FEATURES] = {
+    [PERFORMANCE_QUEUE] = {"queue", "", "how many wait already"},
+    [PERFORMANCE_TURN] = {"turn", "ns",
+                          "average of a wait, divided among those who waited; over 16"},
+    [PERFORMANCE_EXPECTED] = {"expected", "ns", "that for all of the queue and oneself"},
+    [PERFORMANCE_FAST] = {"fast", "ns", "fast average of waits, over 8"},
+    [PERFORMANCE_SLOW] = {"slow", "ns", "slow average of waits, over 128"},
+    [PERFORMANCE_DEVIATION] = {"deviation", "ns", "slow average of the distance to that"},
+    [PERFORMANCE_HIGH] = {"high", "ns", "about what 15 of 16 waits are below"},
+    [PERFORMANCE_LAST] = {"last", "ns", "the last wait"},
+    [PERFORMANCE_LATEST_LONG] = {"latest_long", "1/1024",
+                                 "how many of the last 16 waits were longer than parking costs"},
+};
+
+/* glibc's, as long as parking costs, and the rules': twice what is expected, or not at all. */
+static const char *const known[] = {"least 4000 add 400 scale 2048 fast", "8000",
+                                    "if_more expected 8000 0 least 16000 scale 2048 expected",
+                                    NULL};
+
+struct programmed {
+    struct performance_program state;
+    const struct program *program;
+};
+
+static uint32_t programmed_limit(const void *context, void *state, uint32_t queue)
+{
+    struct programmed *programmed = state;
+    int64_t f[PERFORMANCE_FEATURES];
+    (void)context;
+    performance_program_asked(&programmed->state, queue, f);
+    return performance_program_answer(program_run(programmed->program, f));
+}
+
+static void programmed_feedback(const void *context, void *state, uint32_t waited)
+{
+    (void)context;
+    performance_program_learn(&((struct programmed *)state)->state, waited);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct programmed programmed = {.program = program};
+    performance_program_reset(&programmed.state);
+    return simulate(workload,
+                    (struct decider){programmed_limit, programmed_feedback, NULL, &programmed});
+}
+
+extern const char performance_program_text[];
+static const struct program_frame frame = {.feature_count = PERFORMANCE_FEATURES,
+                                           .features = features,
+                                           .text = performance_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_performance = {
     .name = "performance",
     .specialization = "performance",
@@ -278,5 +336,6 @@ const struct subject subject_performance = {
     .module = performance_module,
     .trace_lacks = "no public one of mutexes is known",
     .stateful = true,
+    .frame = &frame,
     SUBJECT_PARTS,
 };

@@ -39,7 +39,9 @@
 
 #include "policy/elementary.h"
 #include "policy/module.h"
+#include "policy/program.h"
 #include "policy/subject_table.h"
+#include "policy/window_manager/program.h"
 #include "policy/window_manager/rules.h"
 
 enum {
@@ -207,6 +209,61 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
                                                 : switcher_presses(&load->trace, &switcher);
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[WINDOW_MANAGER_FEATURES] = {
+    [WINDOW_MANAGER_PLACE] = {"place", "", "in the order of last use; the one in use has 0"},
+    [WINDOW_MANAGER_INVERSE] = {"inverse", "1/1024", "one by that"},
+    [WINDOW_MANAGER_AGE] = {"age", "choices", "since it was last in use"},
+    [WINDOW_MANAGER_ANY] = {"any", "1/1024", "its share of all choices"},
+    [WINDOW_MANAGER_ONE] = {"one", "1/1024", "its share of choices after the window in use"},
+    [WINDOW_MANAGER_TWO] = {"two", "1/1024", "its share of choices after the last two windows"},
+    [WINDOW_MANAGER_LAST_ONE] = {"last_one", "1/1024", "1024: it came last after the one in use"},
+    [WINDOW_MANAGER_LAST_TWO] = {"last_two", "1/1024", "1024: it came last after the last two"},
+    [WINDOW_MANAGER_SEEN_ONE] = {"seen_one", "choices/1024", "remembered after the one in use"},
+    [WINDOW_MANAGER_SEEN_TWO] = {"seen_two", "choices/1024", "remembered after the last two"},
+};
+
+/* The order of last use; Markov's; LRFU; and the rules' sum of recency and habit. */
+static const char *const known[] = {"0", "one", "any", "add inverse add any add one two", NULL};
+
+struct programmed {
+    struct program_decider decider;
+    struct window_manager_program state;
+};
+
+static void programmed_order(void *context, uint8_t *ret_windows, uint32_t count)
+{
+    struct programmed *programmed = context;
+    window_manager_program_order(&programmed->decider, &programmed->state, ret_windows, count);
+}
+
+static void programmed_switched(void *context, uint32_t window)
+{
+    window_manager_program_switched(&((struct programmed *)context)->state, window);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    const struct window_workload *load = workload;
+    struct programmed *programmed = malloc(sizeof *programmed);
+    if (!programmed)
+        return nan("");
+    programmed->decider = (struct program_decider){program_decide, program};
+    window_manager_program_reset(&programmed->state);
+    struct switcher switcher = {programmed, programmed_order, programmed_switched};
+    double presses = switcher_presses(&load->trace, &switcher);
+    free(programmed);
+    return presses;
+}
+
+extern const char window_manager_program_text[];
+static const struct program_frame frame = {.feature_count = WINDOW_MANAGER_FEATURES,
+                                           .features = features,
+                                           .text = window_manager_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_window_manager = {
     .name = "window_manager",
     .specialization = "window_manager",
@@ -216,6 +273,7 @@ const struct subject subject_window_manager = {
     .module = window_manager_module,
     .trace_lacks = "no public one of window switching is known",
     .stateful = true,
+    .frame = &frame,
     .informed_name = "Bayes, told the tasks",
     .informed_cost = informed_cost,
     SUBJECT_PARTS,
