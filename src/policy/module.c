@@ -11,6 +11,10 @@
 
 #define COMMENT_COLUMNS 96u
 
+_Static_assert(MODULE_STATES_MAX / MODULE_LANES >= MODULE_STATE_MAX &&
+                   MODULE_STATES_MAX % (16 * MODULE_LANES) == 0,
+               "any state fits into a lane's share");
+
 /* Every parameter with its unit and meaning. */
 static void add_head(struct rendered *text, const struct subject *subject, const double *parameters)
 {
@@ -163,7 +167,7 @@ static void add_arguments(struct rendered *text, const char *parameters)
         if (!star)
             rendered_add(text, "call->arguments[%zu]", numbers++);
         else if (strncmp(at, "void *", 6) == 0)
-            rendered_add(text, "state_at(call->state)");
+            rendered_add(text, "state_at(call)");
         else
             rendered_add(text, "(%.*s)call->bytes", (int)(star + 1 - at), at);
         at += length;
@@ -174,23 +178,31 @@ static void add_arguments(struct rendered *text, const char *parameters)
 
 static void add_state_parts(struct rendered *text, const char *name)
 {
-    rendered_add(text,
-                 "static _Alignas(16) unsigned char states[%u];\n"
-                 "static uint32_t state_count;\n\n"
-                 "static uint32_t stride(void)\n{\n"
-                 "    uint32_t size = khub_%s.state_size;\n"
-                 "    size = size < 1 ? 1 : size < %u ? size : %u;\n"
-                 "    return (size + 15) / 16 * 16;\n}\n\n"
-                 "static void *state_at(uint32_t state)\n{\n"
-                 "    return states + (state < state_count ? state : 0) * stride();\n}\n\n"
-                 "static uint64_t state_new(void)\n{\n"
-                 "    uint32_t size = stride(), limit = sizeof states / size;\n"
-                 "    if (state_count >= limit)\n        return UINT64_MAX;\n"
-                 "    volatile unsigned char *state = states + state_count * size;\n"
-                 "    for (uint32_t i = 0; i < size; i++)\n        state[i] = 0;\n"
-                 "    khub_%s.state_reset((void *)state);\n"
-                 "    return state_count++;\n}\n\n",
-                 MODULE_STATES_MAX, name, MODULE_STATE_MAX, MODULE_STATE_MAX, name);
+    rendered_add(
+        text,
+        "static _Alignas(16) unsigned char states[%u];\n"
+        "static uint32_t state_counts[MODULE_LANES];\n\n"
+        "static uint32_t lane_of(const struct module_call *call)\n{\n"
+        "    return call->side_by_side && call->lane < MODULE_LANES ? call->lane : 0;\n}\n\n"
+        "static uint32_t share_of(const struct module_call *call)\n{\n"
+        "    return sizeof states / (call->side_by_side ? MODULE_LANES : 1);\n}\n\n"
+        "static uint32_t stride(void)\n{\n"
+        "    uint32_t size = khub_%s.state_size;\n"
+        "    size = size < 1 ? 1 : size < %u ? size : %u;\n"
+        "    return (size + 15) / 16 * 16;\n}\n\n"
+        "static void *state_at(const struct module_call *call)\n{\n"
+        "    uint32_t lane = lane_of(call);\n"
+        "    return states + lane * share_of(call) +\n"
+        "           (call->state < state_counts[lane] ? call->state : 0) * stride();\n}\n\n"
+        "static uint64_t state_new(const struct module_call *call)\n{\n"
+        "    uint32_t lane = lane_of(call), count = state_counts[lane];\n"
+        "    uint32_t size = stride(), limit = share_of(call) / size;\n"
+        "    if (count >= limit)\n        return UINT64_MAX;\n"
+        "    volatile unsigned char *state = states + lane * share_of(call) + count * size;\n"
+        "    for (uint32_t i = 0; i < size; i++)\n        state[i] = 0;\n"
+        "    khub_%s.state_reset((void *)state);\n"
+        "    return state_counts[lane]++;\n}\n\n",
+        MODULE_STATES_MAX, name, MODULE_STATE_MAX, MODULE_STATE_MAX, name);
 }
 
 extern const char module_call_text[];
@@ -216,8 +228,9 @@ int module_adapter(const struct subject *subject, char *buffer, size_t size)
     if (subject->stateful)
         rendered_add(
             &text,
-            "    case MODULE_STATE_NEW:\n        call->result = state_new();\n        break;\n"
-            "    case MODULE_STATES_DROP:\n        state_count = 0;\n        break;\n");
+            "    case MODULE_STATE_NEW:\n        call->result = state_new(call);\n        break;\n"
+            "    case MODULE_STATES_DROP:\n        state_counts[lane_of(call)] = 0;\n        "
+            "break;\n");
     rendered_add(&text, "    }\n}\n");
     return (int)text.length;
 }

@@ -27,11 +27,20 @@
 #define MODULE_STATE_MAX  ((uint32_t)1 << 20) /* bytes of one state */
 #define MODULE_STATES_MAX ((uint32_t)1 << 24) /* of all that a workload has */
 
+struct compiled_policy;
+/* Number i, to ask this module alone. */
+typedef void module_simulation(size_t i, const struct compiled_policy *module, void *data);
+
 /* A compiled policy, wherever it is. */
 struct compiled_policy {
     /* Fills in the result and, when the policy writes an array, the bytes. */
     void (*answer)(const struct compiled_policy *module, struct module_call *call);
     void *context; /* of answer */
+    /* Asks as if by so many simulations, one after another; but they go on side by side, each on a
+     * stack of its own, which saves waiting where answers come from another process. False: that
+     * can't be, or their states took too much memory, and nothing of it counts. NULL: never. */
+    bool (*side_by_side)(const struct compiled_policy *module, size_t count,
+                         module_simulation *simulate, void *data);
 };
 
 /* One of its states, as a simulator's context. */

@@ -2,8 +2,10 @@
  *
  * A call that wants no answer waits until one does, or the page is full, and all go over together.
  * Whoever waits sleeps, so that nobody spins where others have work: on one processor, where both
- * are put, a question takes about 2 us of it that way. What a module without a state was asked
- * before, it is not asked again: it has nothing to remember by, so the answer would be the same.
+ * are put, going over and back takes about 2 us of it that way, most of them the kernel's. So the
+ * simulations of several workloads go on side by side, each until it wants an answer, and the
+ * questions of all go over together. What a module without a state was asked before, it is not
+ * asked again: it has nothing to remember by, so the answer would be the same.
  *
  * The other process may write anything on the page at any time. What is read of it is one number,
  * which says that there are answers, and these, each copied once. */
@@ -23,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "probe/fiber.h"
 #include "probe/page.h"
 #include "process/lifeline.h"
 
@@ -43,8 +46,21 @@ struct remembered {
     uint64_t arguments[MODULE_ARGUMENTS], result;
 };
 
-struct host {
+/* Who asks. */
+struct lane {
     struct compiled_policy policy;
+    struct host *host;
+    uint32_t number;
+    struct fiber *fiber; /* of a simulation that goes on beside others; NULL: it is alone */
+    struct module_call *call,
+        *there; /* its question, and where that lies on the page; NULL: none */
+    module_simulation *simulate;
+    void *data;
+    size_t workload;
+};
+
+struct host {
+    struct lane alone;
     struct page *page;
     pid_t pid;
     int status;  /* when pid is 0: how it ended */
@@ -52,6 +68,7 @@ struct host {
     bool late;
     const atomic_bool *stop;
     atomic_bool broken;
+    bool crowded; /* the states of simulations that go on side by side are too many */
     bool was_ready;
     uint32_t asked, waiting; /* batches; calls that wait on the page */
     int idle_looks;
@@ -234,23 +251,54 @@ static struct crossing crossing_of(const struct host *host, uint32_t which)
     return (struct crossing){.answers = which == MODULE_STATE_NEW};
 }
 
-static void ask(struct host *host, struct module_call *call)
+/* Nobody hears it any more. */
+static bool is_over(const struct lane *lane)
 {
+    return atomic_load(&lane->host->broken) || (lane->fiber && lane->host->crowded);
+}
+
+/* The answer that has come. */
+static void collect(struct lane *lane)
+{
+    const struct crossing crossing = crossing_of(lane->host, lane->call->which);
+    const struct module_call *there = lane->there;
+    lane->there = NULL;
+    if (is_over(lane))
+        return;
+    lane->call->result = *(const volatile uint64_t *)&there->result;
+    if (crossing.gets_bytes)
+        memcpy(lane->call->bytes, there->bytes, sizeof there->bytes);
+    if (lane->fiber && lane->call->which == MODULE_STATE_NEW &&
+        lane->call->result >= MODULE_STATES_MAX)
+        lane->host->crowded = true;
+}
+
+static void ask(struct lane *lane, struct module_call *call)
+{
+    struct host *host = lane->host;
     const struct crossing crossing = crossing_of(host, call->which);
+    while (host->waiting == PAGE_CALLS && !is_over(lane)) /* others' */
+        fiber_stand_still(lane->fiber);
+    if (is_over(lane))
+        return;
     struct module_call *there = &host->page->calls[host->waiting++];
     there->which = call->which;
     there->state = call->state;
+    there->lane = lane->number;
+    there->side_by_side = lane->fiber != NULL;
     memcpy(there->arguments, call->arguments, sizeof call->arguments);
     if (crossing.sends_bytes)
         memcpy(there->bytes, call->bytes, sizeof call->bytes);
-    if (!crossing.answers && host->waiting < PAGE_CALLS)
-        return;
-    hand_over(host);
-    if (!crossing.answers || atomic_load(&host->broken))
-        return;
-    call->result = *(volatile uint64_t *)&there->result;
-    if (crossing.gets_bytes)
-        memcpy(call->bytes, there->bytes, sizeof call->bytes);
+    if (crossing.answers) {
+        lane->call = call;
+        lane->there = there;
+    }
+    if (lane->fiber && crossing.answers)
+        fiber_stand_still(lane->fiber);
+    else if (!lane->fiber && (crossing.answers || host->waiting == PAGE_CALLS))
+        hand_over(host);
+    if (!lane->fiber && crossing.answers)
+        collect(lane);
 }
 
 static struct remembered *remembered_of(const struct host *host, const struct module_call *call)
@@ -261,31 +309,88 @@ static struct remembered *remembered_of(const struct host *host, const struct mo
     return &host->remembered[hash >> 32 & (REMEMBERED - 1)];
 }
 
-static void ask_once(struct host *host, struct module_call *call)
+static void ask_once(struct lane *lane, struct module_call *call)
 {
-    struct remembered *slot = remembered_of(host, call);
+    struct remembered *slot = remembered_of(lane->host, call);
     if (slot->known && slot->which == call->which &&
         memcmp(slot->arguments, call->arguments, sizeof slot->arguments) == 0) {
         call->result = slot->result;
         return;
     }
-    ask(host, call);
+    ask(lane, call);
     *slot = (struct remembered){.known = true, .which = call->which, .result = call->result};
     memcpy(slot->arguments, call->arguments, sizeof slot->arguments);
 }
 
 static void answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    struct host *host = policy->context;
+    struct lane *lane = policy->context;
+    struct host *host = lane->host;
     call->result = 0;
-    if (atomic_load(&host->broken))
+    if (is_over(lane))
         return;
     const struct crossing crossing = crossing_of(host, call->which);
     bool plain = crossing.answers && !crossing.sends_bytes && !crossing.gets_bytes;
     if (host->remembered && plain && call->which < host->operations)
-        ask_once(host, call);
+        ask_once(lane, call);
     else
-        ask(host, call);
+        ask(lane, call);
+}
+
+/* ── side by side ── */
+
+static void begin_simulation(void *data)
+{
+    struct lane *lane = data;
+    lane->simulate(lane->workload, &lane->policy, lane->data);
+}
+
+/* Goes on with it, or with the next workload, until it wants an answer. False: there is nothing
+ * more for it to do. */
+static bool go_on(struct lane *lane, size_t count, size_t *next)
+{
+    struct host *host = lane->host;
+    while (lane->fiber || (*next < count && !host->crowded)) {
+        if (!lane->fiber) {
+            lane->workload = (*next)++;
+            lane->fiber = fiber_new(begin_simulation, lane);
+        }
+        if (!lane->fiber) {
+            host->crowded = true;
+            break;
+        }
+        if (fiber_go_on(lane->fiber))
+            return true;
+        fiber_free(lane->fiber);
+        lane->fiber = NULL;
+    }
+    return false;
+}
+
+static bool side_by_side(const struct compiled_policy *policy, size_t count,
+                         module_simulation *simulate, void *data)
+{
+    struct host *host = ((struct lane *)policy->context)->host;
+    struct lane lanes[MODULE_LANES];
+    size_t next = 0;
+    host->crowded = false;
+    for (uint32_t i = 0; i < MODULE_LANES; i++)
+        lanes[i] = (struct lane){.policy = {.answer = answer, .context = &lanes[i]},
+                                 .host = host,
+                                 .number = i,
+                                 .simulate = simulate,
+                                 .data = data};
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < MODULE_LANES; i++)
+            more |= go_on(&lanes[i], count, &next);
+        if (host->waiting > 0)
+            hand_over(host);
+        for (uint32_t i = 0; i < MODULE_LANES; i++) /* before anything new lies on the page */
+            if (lanes[i].there)
+                collect(&lanes[i]);
+    }
+    return !host->crowded;
 }
 
 /* ── */
@@ -328,7 +433,7 @@ struct host *host_begin(const char *directory, const struct subject *subject, si
         probe_explain(report, "no memory");
         return NULL;
     }
-    host->policy = (struct compiled_policy){answer, host};
+    host->alone = (struct lane){.policy = {answer, &host->alone, side_by_side}, .host = host};
     host->stop = stop;
     read_operations(host, subject);
     if (!subject->stateful)
@@ -345,7 +450,7 @@ struct host *host_begin(const char *directory, const struct subject *subject, si
 
 const struct compiled_policy *host_policy(const struct host *host)
 {
-    return &host->policy;
+    return &host->alone.policy;
 }
 
 const atomic_bool *host_broken(const struct host *host)

@@ -322,6 +322,65 @@ static void a_module_is_confined_twice(void **state)
     assert_true(CPU_EQUAL(&at_first, &after));
 }
 
+/* What a module of this text is worth; asked by one simulation after another, or as ever: by many
+ * side by side. */
+static struct score asked(const struct subject *of, const char *text, size_t seeds, bool alone)
+{
+    struct probe_report report;
+    struct scratch scratch;
+    assert_int_equal(scratch_make("asked", &scratch), 0);
+    assert_int_equal(compile_module(scratch.path, of, text, NULL, &report), PROBE_RAN);
+    struct host *host = host_begin(scratch.path, of, seeds, NULL, &report);
+    scratch_remove(&scratch);
+    assert_non_null(host);
+    struct compiled_policy policy = *host_policy(host);
+    assert_non_null(policy.side_by_side);
+    if (alone)
+        policy.side_by_side = NULL;
+    struct evaluation_set *exam = evaluation_set_new(of, "test/probe", seeds);
+    struct score score = evaluation_set_module(exam, &policy);
+    evaluation_set_free(exam);
+    assert_int_equal(host_end(host, &report), PROBE_RAN);
+    return score;
+}
+
+/* With states and without, and more of them than go on at a time. */
+static void side_by_side_or_alone(void **state)
+{
+    static const char *const names[] = {"window_manager", "process_manager"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct subject *of = subject_find(names[i]);
+        char *text = rendered(of);
+        struct score together = asked(of, text, MODULE_LANES + 3, false);
+        struct score alone = asked(of, text, MODULE_LANES + 3, true);
+        free(text);
+        assert_true(together.ratio == alone.ratio && together.cost == alone.cost);
+        assert_true(together.ci95 == alone.ci95 && together.worst == alone.worst);
+        assert_int_equal(together.wins, alone.wins);
+    }
+}
+
+/* Of which not all find room when many simulations go on at a time. */
+static void large_states(void **state)
+{
+    static const char size[] = ".state_size = sizeof(struct networking_state)",
+                      larger[] = ".state_size = 900000";
+    (void)state;
+    const struct subject *of = subject_find("networking");
+    struct probe_report small, large;
+    char *text = rendered(of), *at = strstr(text, size);
+    assert_non_null(at);
+    probe_module(of, text, "test/probe", SEEDS, NULL, &small);
+    memset(at, ' ', strlen(size));
+    memcpy(at, larger, strlen(larger));
+    probe_module(of, text, "test/probe", SEEDS, NULL, &large);
+    free(text);
+    assert_int_equal(small.result, PROBE_RAN);
+    assert_int_equal(large.result, PROBE_RAN);
+    assert_true(large.score.ratio == small.score.ratio);
+}
+
 /* ── machines that can't: never a verdict on a module ── */
 
 /* In a process of its own, which `prepare` makes such a machine (77: that can't be had here). */
@@ -529,6 +588,8 @@ int main(void)
         cmocka_unit_test(runs_with_the_same_score),
         cmocka_unit_test(runs_on_several_sets),
         cmocka_unit_test(runs_on_a_thread),
+        cmocka_unit_test(side_by_side_or_alone),
+        cmocka_unit_test(large_states),
         cmocka_unit_test(source_that_does_not_compile),
         cmocka_unit_test(source_that_wants_more),
         cmocka_unit_test(source_with_names_of_libc),

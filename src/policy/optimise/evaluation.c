@@ -78,6 +78,7 @@ size_t evaluation_set_size(const struct evaluation_set *set)
 struct decider {
     const struct rules *rules;
     const struct compiled_policy *module;
+    const double *costs; /* of each workload, known already */
     const struct program *program;
     int baseline; /* when the others are NULL; or SUBJECT_BOUND, SUBJECT_INFORMED */
 };
@@ -88,6 +89,8 @@ static double instance_cost(const struct evaluation_set *set, size_t i, struct d
     const void *workload = set->instances[i].workload;
     if (decider.rules)
         return subject->cost_of(workload, decider.rules);
+    if (decider.costs)
+        return decider.costs[i];
     if (decider.module) {
         module_states_drop(decider.module);
         return subject->module_cost(workload, decider.module);
@@ -131,10 +134,32 @@ struct score evaluation_set_score(const struct evaluation_set *set, const double
     return measure(set, (struct decider){.rules = &rules});
 }
 
+/* What a module's simulations cost that go on side by side. */
+struct module_costs {
+    const struct evaluation_set *set;
+    double *costs;
+};
+
+static void find_module_cost(size_t i, const struct compiled_policy *module, void *data)
+{
+    struct module_costs *side = data;
+    side->costs[i] = stopped(side->set)
+                         ? nan("")
+                         : instance_cost(side->set, i, (struct decider){.module = module});
+}
+
 struct score evaluation_set_module(const struct evaluation_set *set,
                                    const struct compiled_policy *module)
 {
-    return measure(set, (struct decider){.module = module});
+    struct module_costs side = {.set = set};
+    if (module->side_by_side)
+        side.costs = malloc(set->count * sizeof *side.costs);
+    struct decider decider = {.module = module};
+    if (side.costs && module->side_by_side(module, set->count, find_module_cost, &side))
+        decider = (struct decider){.costs = side.costs};
+    struct score score = measure(set, decider);
+    free(side.costs);
+    return score;
 }
 
 struct score evaluation_set_program(const struct evaluation_set *set, const struct program *program)
