@@ -372,18 +372,6 @@ static json_t *score_json(const struct learned *learned, const char *name,
     return json;
 }
 
-/* What the workloads are windows of; NULL: they are synthetic. */
-static json_t *traces_json(const struct subject *subject)
-{
-    json_t *list = subject->traces ? json_array() : NULL;
-    for (size_t i = 0; list && i < subject->traces->count; i++) {
-        const struct trace *trace = subject->traces->of[i];
-        json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "sha256", trace->digest, "format",
-                                              trace->format, "records", (json_int_t)trace->count));
-    }
-    return list;
-}
-
 static int print_json(const struct learning *learning)
 {
     const struct learned *learned = &learning->learned;

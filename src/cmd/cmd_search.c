@@ -17,6 +17,7 @@
 #include "cmd/stop.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
+#include "cmd/traces_given.h"
 #include "cmd/visit.h"
 #include "policy/optimise/evaluation.h"
 #include "probe/probe.h"
@@ -28,6 +29,7 @@ struct search_settings {
     const char *subject, *as, *out;
     struct searcher_settings searcher;
     struct text_list by;
+    struct trace_settings traces;
     long evaluations, heldout;
     bool json;
 };
@@ -37,6 +39,7 @@ struct outcome {
     char name[64];
     struct judge judge;
     struct score heldout; /* ratio NAN: it has found nothing that could be measured */
+    struct score later;   /* the same on windows of the later half of a trace */
     size_t bytes;         /* of its best's compiled object; 0: not compiled */
     double seconds;
     struct model_spent spent; /* by a language model */
@@ -46,7 +49,10 @@ struct outcome {
 struct running {
     const struct search_settings *settings;
     const struct subject *subject;
+    struct traces_given traces;
+    const struct subject *traced; /* the subject of the traces; NULL: none were given */
     struct evaluation_set *heldout;
+    struct evaluation_set *later; /* of the traces; NULL: likewise */
     char *train_split, *heldout_split;
     struct searcher_given given;
     uint64_t budget;
@@ -89,28 +95,37 @@ static int make_proposer(const struct running *running, const char *by,
                : EXIT_WORKED;
 }
 
-/* The best's score on workloads that nobody searched on, and its size. */
+/* The best's score on workloads of one kind, where nobody searched. */
+static struct score best_on(struct outcome *outcome, const struct evaluation_set *set,
+                            const struct probe_report *report, const char *where)
+{
+    const struct trial *best = &outcome->judge.best;
+    if (best->kind != TRIAL_SOURCE)
+        return trial_score(best, set);
+    if (report->result == PROBE_RAN)
+        return report->score;
+    snprintf(outcome->why, sizeof outcome->why, "its best, on the %s: %.200s", where, report->why);
+    return (struct score){.ratio = nan("")};
+}
+
 static void measure_best(struct running *running, struct outcome *outcome)
 {
-    const struct subject *subject = running->subject;
     const struct trial *best = &outcome->judge.best;
-    struct probe_report report = {.result = PROBE_FAILED};
-    outcome->heldout = (struct score){.ratio = nan("")};
+    struct probe_report report = {.result = PROBE_FAILED}, later = report;
+    outcome->heldout = outcome->later = (struct score){.ratio = nan("")};
     if (best->stages == 0)
         return;
-    char *source = trial_source(subject, best);
+    char *source = trial_source(running->subject, best);
+    size_t workloads = evaluation_set_size(running->heldout);
     if (source)
-        probe_module(subject, source, running->heldout_split, evaluation_set_size(running->heldout),
-                     NULL, &report);
+        probe_module(running->subject, source, running->heldout_split, workloads, NULL, &report);
+    if (source && running->traced && best->kind == TRIAL_SOURCE)
+        probe_module(running->traced, source, running->heldout_split, workloads, NULL, &later);
     free(source);
     outcome->bytes = report.object_bytes;
-    if (best->kind != TRIAL_SOURCE)
-        outcome->heldout = trial_score(best, running->heldout);
-    else if (report.result == PROBE_RAN)
-        outcome->heldout = report.score;
-    else
-        snprintf(outcome->why, sizeof outcome->why, "its best, on the held-out workloads: %.200s",
-                 report.why);
+    outcome->heldout = best_on(outcome, running->heldout, &report, "held-out workloads");
+    if (running->traced)
+        outcome->later = best_on(outcome, running->later, &later, "trace's later half");
 }
 
 static int search_by(struct running *running, const char *by)
@@ -124,6 +139,7 @@ static int search_by(struct running *running, const char *by)
     snprintf(outcome->name, sizeof outcome->name, "%s", code == EXIT_WORKED ? proposer.name : by);
     running->tens = 0;
     judge_begin(&outcome->judge, running->subject, running->train_split, stop_flag());
+    outcome->judge.traced = running->traced;
     if (code == EXIT_WORKED)
         proposer_search(&proposer, &outcome->judge, running->budget, show_progress, running,
                         outcome->why);
@@ -139,51 +155,84 @@ static int search_by(struct running *running, const char *by)
 
 /* ── showing ── */
 
-static void add_row(struct table *table, const char *name, struct score score)
+static void add_score(struct table *table, const struct score *score)
 {
-    table_add(table, name);
-    if (isnan(score.ratio))
+    if (isnan(score->ratio))
         table_add(table, "-");
     else
-        table_addf(table, "%.3f +- %.3f", score.ratio, score.ci95);
+        table_addf(table, "%.3f +- %.3f", score->ratio, score->ci95);
 }
 
-static void print_table(const struct running *running)
+static void add_outcome(const struct running *running, struct table *table,
+                        const struct outcome *outcome)
 {
-    static const struct column columns[] = {
+    const struct judge *judge = &outcome->judge;
+    table_add(table, outcome->name);
+    add_score(table, &outcome->heldout);
+    if (running->traced)
+        add_score(table, &outcome->later);
+    table_add_number(table, trial_ratio(&judge->best), 3, "");
+    table_add_number(table, outcome->heldout.seeds ? outcome->heldout.worst : nan(""), 2, "");
+    table_add_number(table, outcome->bytes ? (double)outcome->bytes : nan(""), 0, "");
+    table_addf(table, "%u", judge->judged);
+    table_addf(table, "%u", judge->refused);
+    table_addf(table, "%u", judge->repeats);
+    table_addf(table, "%llu", (unsigned long long)judge->simulations);
+    table_addf(table, "%.1f", outcome->seconds);
+}
+
+static void print_outcomes(const struct running *running, const struct terminal *terminal)
+{
+    static const struct column synthetic[] = {
         {.title = "SEARCHER", .wraps = true},    {.title = "HELD-OUT", .right = true},
         {.title = "TRAIN", .right = true},       {.title = "WORST", .right = true},
         {.title = "BYTES", .right = true},       {.title = "CANDIDATES", .right = true},
         {.title = "REFUSED", .right = true},     {.title = "REPEATS", .right = true},
         {.title = "SIMULATIONS", .right = true}, {.title = "SECONDS", .right = true},
     };
-    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    enum { COLUMNS = sizeof synthetic / sizeof *synthetic, TRACE_AT = 2 };
+    struct column columns[COLUMNS + 1];
     struct table table;
-    table_begin(&table, TABLE_COLUMNS(columns));
-    for (size_t i = 0; i < running->count; i++) {
-        const struct outcome *outcome = &running->outcomes[i];
-        const struct judge *judge = &outcome->judge;
-        add_row(&table, outcome->name, outcome->heldout);
-        table_add_number(&table, trial_ratio(&judge->best), 3, "");
-        table_add_number(&table, outcome->heldout.seeds ? outcome->heldout.worst : nan(""), 2, "");
-        table_add_number(&table, outcome->bytes ? (double)outcome->bytes : nan(""), 0, "");
-        table_addf(&table, "%u", judge->judged);
-        table_addf(&table, "%u", judge->refused);
-        table_addf(&table, "%u", judge->repeats);
-        table_addf(&table, "%llu", (unsigned long long)judge->simulations);
-        table_addf(&table, "%.1f", outcome->seconds);
-    }
-    table_print(&table, &terminal, stdout);
+    for (size_t i = 0; i < COLUMNS; i++)
+        columns[i + (running->traced && i >= TRACE_AT)] = synthetic[i];
+    if (running->traced)
+        columns[TRACE_AT] = (struct column){.title = "TRACE", .right = true};
+    table_begin(&table, columns, COLUMNS + !!running->traced);
+    for (size_t i = 0; i < running->count; i++)
+        add_outcome(running, &table, &running->outcomes[i]);
+    table_print(&table, terminal, stdout);
     table_free(&table);
-    printf("\n");
-    static const struct column beside[] = {{.title = "BESIDE THEM", .wraps = true},
-                                           {.title = "HELD-OUT", .right = true}};
-    table_begin(&table, TABLE_COLUMNS(beside));
+}
+
+static void add_beside(const struct running *running, struct table *table, const char *name,
+                       struct score heldout, struct score later)
+{
+    table_add(table, name);
+    add_score(table, &heldout);
+    if (running->traced)
+        add_score(table, &later);
+}
+
+static struct score baseline_on(const struct evaluation_set *set, int which)
+{
+    return set ? evaluation_set_baseline(set, which) : (struct score){.ratio = nan("")};
+}
+
+static void print_beside(const struct running *running, const struct terminal *terminal)
+{
+    static const struct column columns[] = {{.title = "BESIDE THEM", .wraps = true},
+                                            {.title = "HELD-OUT", .right = true},
+                                            {.title = "TRACE", .right = true}};
+    struct table table;
+    struct score none = {.ratio = nan("")};
+    table_begin(&table, columns, sizeof columns / sizeof *columns - !running->traced);
     for (int i = 0; i < running->subject->baseline_count; i++)
-        add_row(&table, running->subject->baseline_names[i],
-                evaluation_set_baseline(running->heldout, i));
-    add_row(&table, "bound that nobody can beat", evaluation_set_bound(running->heldout));
-    table_print(&table, &terminal, stdout);
+        add_beside(running, &table, running->subject->baseline_names[i],
+                   baseline_on(running->heldout, i), baseline_on(running->later, i));
+    add_beside(running, &table, "bound that nobody can beat",
+               evaluation_set_bound(running->heldout),
+               running->later ? evaluation_set_bound(running->later) : none);
+    table_print(&table, terminal, stdout);
     table_free(&table);
 }
 
@@ -208,12 +257,20 @@ static void print_people(const struct running *running)
     const struct subject *subject = running->subject;
     printf("%s: %s\n%s; ratio to %s, lower is better\n\n", subject->name, subject->title,
            subject->cost, subject->baseline_names[0]);
-    print_table(running);
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    print_outcomes(running, &terminal);
+    printf("\n");
+    print_beside(running, &terminal);
     print_spent(running);
     printf("\nEach had %llu simulations on the same training workloads (%ld evaluations on %zu); "
-           "measured on %zu held-out ones; all synthetic.\n",
+           "measured on %zu held-out ones; all synthetic%s.\n",
            (unsigned long long)running->budget, running->settings->evaluations,
-           stage_workloads[STAGE_TRAIN], evaluation_set_size(running->heldout));
+           stage_workloads[STAGE_TRAIN], evaluation_set_size(running->heldout),
+           running->traced ? " but the column TRACE" : "");
+    if (running->traced)
+        printf("TRACE: of as many windows of the later half of what --trace names. What was the "
+               "best on %zu workloads ran on %zu windows of its earlier half, too.\n",
+               stage_workloads[STAGE_LAST], JUDGE_WINDOWS);
 }
 
 static json_t *number_or_null(double number)
@@ -230,12 +287,21 @@ static json_t *spent_json(const struct model_spent *spent)
                      (json_int_t)spent->out, "cost", spent->cost);
 }
 
+/* Of a search with traces: the best's ratio on their earlier half and on the later. */
+static void add_traced(json_t *json, const struct outcome *outcome)
+{
+    double earlier = outcome->judge.best.on_trace;
+    json_object_set_new(json, "trace_train", number_or_null(earlier > 0 ? earlier : nan("")));
+    json_object_set_new(json, "trace", number_or_null(outcome->later.ratio));
+    json_object_set_new(json, "trace_ci95", number_or_null(outcome->later.ci95));
+}
+
 static json_t *outcome_json(const struct running *running, const struct outcome *outcome)
 {
     const struct judge *judge = &outcome->judge;
     json_t *best =
         judge->best.stages ? exchange_trial(running->subject, &judge->best) : json_null();
-    return json_pack(
+    json_t *json = json_pack(
         "{s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:f,s:i,s:o,s:o,s:o}", "searcher",
         json_of_bytes(outcome->name), "heldout", number_or_null(outcome->heldout.ratio), "ci95",
         number_or_null(outcome->heldout.ci95), "train", number_or_null(trial_ratio(&judge->best)),
@@ -244,6 +310,19 @@ static json_t *outcome_json(const struct running *running, const struct outcome 
         (json_int_t)judge->simulations, "seconds", outcome->seconds, "elites",
         (int)judge->archive.count, "best", best, "spent", spent_json(&outcome->spent), "ended",
         *outcome->why ? json_of_bytes(outcome->why) : json_null());
+    if (json && running->traced)
+        add_traced(json, outcome);
+    return json;
+}
+
+static json_t *baseline_json(const struct running *running, int which)
+{
+    json_t *json = json_pack("{s:s,s:f}", "name", running->subject->baseline_names[which], "ratio",
+                             evaluation_set_baseline(running->heldout, which).ratio);
+    if (json && running->traced)
+        json_object_set_new(json, "trace",
+                            number_or_null(evaluation_set_baseline(running->later, which).ratio));
+    return json;
 }
 
 static int print_json(const struct running *running)
@@ -253,16 +332,15 @@ static int print_json(const struct running *running)
     for (size_t i = 0; i < running->count; i++)
         json_array_append_new(searchers, outcome_json(running, &running->outcomes[i]));
     for (int i = 0; i < subject->baseline_count; i++)
-        json_array_append_new(baselines,
-                              json_pack("{s:s,s:f}", "name", subject->baseline_names[i], "ratio",
-                                        evaluation_set_baseline(running->heldout, i).ratio));
+        json_array_append_new(baselines, baseline_json(running, i));
     return json_print_result(
-        "search",
-        json_pack("{s:s,s:s,s:b,s:I,s:i,s:o,s:o,s:o}", "subject", subject->name, "subject_version",
-                  subject->version, "synthetic", 1, "budget", (json_int_t)running->budget,
-                  "heldout_workloads", (int)evaluation_set_size(running->heldout), "searchers",
-                  searchers, "baselines", baselines, "bound",
-                  number_or_null(evaluation_set_bound(running->heldout).ratio)));
+        "search", json_pack("{s:s,s:s,s:b,s:o*,s:I,s:i,s:o,s:o,s:o}", "subject", subject->name,
+                            "subject_version", subject->version, "synthetic", 1, "traces",
+                            running->traced ? traces_json(running->traced) : NULL, "budget",
+                            (json_int_t)running->budget, "heldout_workloads",
+                            (int)evaluation_set_size(running->heldout), "searchers", searchers,
+                            "baselines", baselines, "bound",
+                            number_or_null(evaluation_set_bound(running->heldout).ratio)));
 }
 
 /* ── the command ── */
@@ -283,6 +361,13 @@ static int prepare(struct running *running)
     if (running->train_split && running->heldout_split)
         running->heldout =
             evaluation_set_new(running->subject, running->heldout_split, (size_t)settings->heldout);
+    if (running->heldout && running->traced) {
+        running->later =
+            evaluation_set_new(running->traced, running->heldout_split, (size_t)settings->heldout);
+        if (!running->later)
+            return complain("search", "out of memory, or there is a window of the trace that "
+                                      "costs nothing");
+    }
     return running->heldout ? EXIT_WORKED : complain("search", "out of memory");
 }
 
@@ -324,11 +409,17 @@ static int run(const void *data)
     running.subject = subject_named("search", running.settings->subject);
     if (!running.subject)
         return EXIT_USAGE;
+    const struct subject *traced = running.subject;
+    int code = traces_give("search", &running.settings->traces, &running.traces, &traced);
+    running.traced = traced != running.subject ? traced : NULL;
     stop_hear();
-    int code = search_all(&running);
+    if (code == EXIT_WORKED)
+        code = search_all(&running);
     for (size_t i = 0; i < running.count; i++)
         judge_end(&running.outcomes[i].judge);
     evaluation_set_free(running.heldout);
+    evaluation_set_free(running.later);
+    traces_given_free(&running.traces);
     searcher_given_free(&running.given);
     free(running.train_split);
     free(running.heldout_split);
@@ -372,6 +463,12 @@ static const struct setting options[] = {
      .low = 2,
      .high = 1024,
      .help = "Workloads that what they found is measured on, and that nobody searches on."},
+    TRACE_SETTINGS_THAT(
+        struct search_settings,
+        "The search is on synthetic workloads; but what is the best on 64 of these is "
+        "also run on windows of the earlier half of this trace of a real machine, and "
+        "is the best only if none was better there. The table shows what each searcher "
+        "found on windows of the later half as well."),
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),
@@ -401,9 +498,11 @@ const struct command command_search = {
         "with the ordinary practices and the bound.\n\n"
         "A C module that a program proposes is compiled as a kernel would take it, and runs in a "
         "sandbox: on 2 workloads, on 16 if it is not much worse there than the best, and on 64 if "
-        "it is the best on 16. Ctrl-C ends the search with what there is.",
+        "it is the best on 16; with --trace then on windows of a real machine's trace. Ctrl-C ends "
+        "the search with what there is.",
     .example = "  khub search graphics\n"
                "  khub search audio --by cmaes --by 'exec:python3 mine.py' --evaluations 300\n"
+               "  khub search file_system --by cmaes --by genetic --trace w106.trace.xz\n"
                "  khub search audio --by llm:qwen3 --model-url http://127.0.0.1:11434/v1",
     .worked = "all searched to the end, or were told to stop",
     .failed = "a searcher failed before its budget was spent, or something could not be done",

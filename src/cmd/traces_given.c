@@ -89,3 +89,14 @@ void traces_given_free(struct traces_given *given)
         trace_free(given->traces[i]);
     given->count = 0;
 }
+
+json_t *traces_json(const struct subject *subject)
+{
+    json_t *list = subject->traces ? json_array() : NULL;
+    for (size_t i = 0; list && i < subject->traces->count; i++) {
+        const struct trace *trace = subject->traces->of[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "sha256", trace->digest, "format",
+                                              trace->format, "records", (json_int_t)trace->count));
+    }
+    return list;
+}

@@ -5,7 +5,10 @@
  * at once; programs and sources climb from STAGE_FIRST. A source is compiled and runs in the
  * sandbox (probe/). What does there, to the bit, what one did that climbed further, goes no
  * further: it is given that one's results, and is no elite unless it is smaller. Only what is the
- * best so far is run at STAGE_LAST, where luck on sixteen workloads shows. */
+ * best so far is run at STAGE_LAST, where luck on sixteen workloads shows. Where there is a trace,
+ * what is the best there is run on windows of its earlier half as well, and is the best only if
+ * none that came so far was better on these: so what is good because the synthetic workloads are as
+ * they are does not stand above all. */
 #ifndef KHUB_SEARCH_JUDGE_H
 #define KHUB_SEARCH_JUDGE_H
 
@@ -16,11 +19,15 @@
 #include "search/archive.h"
 #include "search/novelty.h"
 
+#define JUDGE_WINDOWS ((size_t)16) /* of a trace */
+
 struct judge {
     const struct subject *subject;
+    const struct subject *traced;        /* the same of a trace; NULL: none; set it after begin */
     const char *split;                   /* of the training workloads; the caller's */
     const atomic_bool *stop;             /* NULL: never */
     struct evaluation_set *sets[STAGES]; /* NULL: not made yet */
+    struct evaluation_set *windows;      /* likewise, of the trace */
     uint64_t simulations;                /* so far */
     unsigned judged, refused; /* candidates; of those, the ones that were run at no stage */
     unsigned repeats;         /* and those that did what another did */

@@ -21,7 +21,7 @@ void programs_seen_free(struct programs_seen *seen);
 struct behaviour {
     double first, first_worst; /* ratios on STAGE_FIRST: of two workloads these say all */
     unsigned stages;           /* 0: it is new */
-    double ratio[STAGES], worst;
+    double ratio[STAGES], worst, on_trace;
     size_t bytes;
 };
 /* Zeroed to begin with. */

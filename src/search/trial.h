@@ -30,6 +30,7 @@ struct trial {
     char *source;         /* of a module, its own; of other kinds NULL */
     double ratio[STAGES]; /* mean of cost / textbook's cost; lower is better */
     double worst;         /* on one workload, of the last stage that it was run at */
+    double on_trace;      /* the same mean on windows of a trace; 0: it was run on none */
     size_t bytes;         /* of its compiled object; 0: not compiled */
     char why[256];        /* a sentence: why it was run at none; "": it was */
 };

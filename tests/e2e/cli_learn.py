@@ -455,6 +455,7 @@ def searchers_stand_in_one_table():
         for row in by.values():
             check(row["simulations"] >= found["budget"] == 320 and row["heldout"] > 0 and row["ended"] is None, row)
         check(by["exec"]["refused"] > 0 and by["random"]["refused"] == 0, by)
+        check(by["exec"]["repeats"] > 0 and by["random"]["repeats"] == 0, by)
         for number in ("1", "2", "3"):
             with open(os.path.join(folder, "out", number + ".jsonl"), encoding="utf-8") as file:
                 elites = [json.loads(line) for line in file]
@@ -467,6 +468,28 @@ def searchers_stand_in_one_table():
         refused(2, "search", "audio", "--by", "magic", said=["'magic'", "exec:COMMAND"])
         failed = refused(1, "search", "audio", "--evaluations", "1", "--by", "exec:exit 7", said=["exit code 7"])
         check(re.search("exec: ?exit 7", failed.out), failed)
+
+
+@test
+def a_trace_is_the_last_word_of_a_search():
+    """The best on synthetic ones runs on the earlier half too, and is shown on the later."""
+    with Folder() as folder:
+        path = os.path.join(folder, "trace")
+        with open(path, "wb") as file:
+            file.write(references(30000))
+        words = ("search", "file_system", "--evaluations", "12", "--heldout", "3", "--by", "random", "--by", "genetic", "--trace", path)
+        found = json.loads(worked(*words, "--cache", "32", "--json").out)
+        equal((found["synthetic"], found["traces"][0]["records"]), (True, 30000), "what was searched on, and the trace")
+        for row in found["searchers"]:
+            check(0 < row["trace_train"] < 1.5 and 0 < row["trace"] < 1.5 and row["trace"] != row["heldout"], row)
+        equal([row["trace"] for row in found["baselines"] if row["name"] == "LRU"], [1], "LRU on the trace")
+        bare = json.loads(worked(*words[:-2], "--json").out)
+        check("traces" not in bare and all("trace" not in row for row in bare["searchers"]), bare)
+        text = worked(*words).out
+        check("TRACE" in text and "16 windows of its earlier half" in text, text)
+        check("TRACE" not in worked(*words[:-2]).out, "a column for no trace")
+        refused(2, *words[:-2], "--cache", "32", said=["name one with --trace"])
+        refused(1, "search", "performance", "--trace", path, said=["no public one of mutexes"])
 
 
 @test

@@ -276,6 +276,54 @@ static void who_would_go_on_now_goes_on(void **state)
     judge_end(&judge);
 }
 
+enum { TRACED_PACKETS = 4000 };
+
+/* Packets on a line that never varies. */
+static void make_flat_trace(struct trace *ret_trace)
+{
+    static int64_t values[TRACED_PACKETS][2];
+    for (size_t i = 0; i < TRACED_PACKETS; i++) {
+        values[i][0] = (int64_t)i * 20000;
+        values[i][1] = 20000;
+    }
+    *ret_trace = (struct trace){
+        .kind = TRACE_DELAYS, .format = "test", .count = TRACED_PACKETS, .values = values[0]};
+}
+
+/* A fixed buffer is better than Kurose and Ross on synthetic calls, and worse on that line. */
+static void the_best_is_the_best_on_the_trace_too(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trace trace;
+    struct traced_subject traced;
+    struct trial adapts = program_of("add mean scale 4096 deviation"), fixed = program_of("150000");
+    char why[256];
+    make_flat_trace(&trace);
+    struct subject_traces traces = {.count = 1, .of = {&trace}};
+    assert_int_equal(subject_of_traces(audio(), &traces, "0", &traced, why, sizeof why), 0);
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    judge.traced = &traced.subject;
+    assert_int_equal(judge_measure(&judge, &adapts, why), 0);
+    assert_int_equal(judge.simulations, 2 + 16 + 64 + JUDGE_WINDOWS);
+    struct evaluation_set *windows =
+        evaluation_set_new(&traced.subject, "train/judge", JUDGE_WINDOWS);
+    assert_non_null(windows);
+    assert_true(adapts.on_trace == trial_score(&adapts, windows).ratio);
+    evaluation_set_free(windows);
+    assert_int_equal(judge_measure(&judge, &fixed, why), 0);
+    assert_true(fixed.ratio[STAGE_LAST] < adapts.ratio[STAGE_LAST]);
+    assert_true(fixed.on_trace > 1.5 * adapts.on_trace);
+    assert_true(judge.best.ratio[STAGE_LAST] == adapts.ratio[STAGE_LAST]);
+    judge_end(&judge);
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    assert_int_equal(judge_measure(&judge, &adapts, why), 0);
+    assert_true(adapts.on_trace == 0);
+    assert_int_equal(judge_measure(&judge, &fixed, why), 0);
+    assert_true(judge.best.ratio[STAGE_LAST] == fixed.ratio[STAGE_LAST]);
+    judge_end(&judge);
+}
+
 /* Trees that differ in nothing but how they are written are proposed once. */
 static void genetic_proposes_nothing_twice(void **state)
 {
@@ -448,6 +496,7 @@ int main(void)
         cmocka_unit_test(the_cascade_saves_simulations),
         cmocka_unit_test(nobody_is_paid_for_twice),
         cmocka_unit_test(who_would_go_on_now_goes_on),
+        cmocka_unit_test(the_best_is_the_best_on_the_trace_too),
         cmocka_unit_test(genetic_proposes_nothing_twice),
         cmocka_unit_test(searches_keep_to_their_budget),
         cmocka_unit_test(a_program_is_asked_and_told),
