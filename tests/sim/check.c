@@ -294,25 +294,38 @@ static void check_secrecy(struct world *world, const struct caused *caused, int 
     }
 }
 
-/* Nothing that the hub says itself has a number beside the nonce of a claim that is sealed. */
-static bool tells_answer(const json_t *json, const char *nonce)
+/* Nothing that the hub says itself has a number beside the nonce of a claim that is sealed. All who
+ * committed in one epoch have that nonce: a number is another's if it is beside the id of another
+ * commitment, and beside no id it may be (alone: can't be) that of one which is told. */
+static bool tells_answer(const json_t *json, const struct commitment_model *commitment, bool alone)
 {
-    const char *name, *is = json_string_value(json_object_get(json, "nonce"));
+    const char *name, *nonce = json_string_value(json_object_get(json, "nonce"));
+    const char *id = json_string_value(json_object_get(json, "commitment_id"));
     json_t *value, *ratio = json_object_get(json, "ratio");
     size_t i;
-    if (is && ratio && strcmp(is, nonce) == 0)
+    if (nonce && ratio && strcmp(nonce, commitment->nonce) == 0 &&
+        (id ? strcmp(id, commitment->id) == 0 : alone))
         return true;
     json_object_foreach((json_t *)(uintptr_t)json, name, value)
     {
-        if (tells_answer(value, nonce))
+        if (tells_answer(value, commitment, alone))
             return true;
     }
     json_array_foreach(json, i, value)
     {
-        if (tells_answer(value, nonce))
+        if (tells_answer(value, commitment, alone))
             return true;
     }
     return false;
+}
+
+/* Of those who got the nonce with it, is none told? */
+static bool sealed_alone(const struct room_model *room, const struct commitment_model *commitment)
+{
+    for (size_t i = 0; i < room->commitment_count; i++)
+        if (room->commitments[i].revealed && room->commitments[i].epoch == commitment->epoch)
+            return false;
+    return true;
 }
 
 /* Of what AIs say themselves, what is held back is expected to reach nobody. */
@@ -324,7 +337,7 @@ static void check_seals(struct world *world, const struct caused *caused, int at
         const struct commitment_model *commitment = &room->commitments[i];
         if (!commitment->revealed && commitment->nonce[0] &&
             memmem(caused->line, caused->len, commitment->nonce, 32) &&
-            tells_answer(caused->object, commitment->nonce))
+            tells_answer(caused->object, commitment, sealed_alone(room, commitment)))
             world_fail(world, "what is sealed under the nonce %s is told", commitment->nonce);
     }
 }
