@@ -288,9 +288,9 @@ KHUB_PUBLIC int khub_answer_feature(struct khub *link, const char *requestor, co
                                     const char *component);
 KHUB_PUBLIC int khub_report_performance(struct khub *link, const char *component_id,
                                         const char *metrics);
-/* Level 2: commits to parameters before they are measured; the hub's challenge brings the
- * commitment_id and the nonce that a claim needs. sha256: 64 lower-case hex digits, of the text
- * that docs/PROTOCOL.md (Honest scores) gives. */
+/* Level 2: commits to parameters, or to a module's C, before it is measured; the hub's challenge
+ * brings the commitment_id and the nonce that a claim needs. sha256: 64 lower-case hex digits, of
+ * the text that docs/PROTOCOL.md (Honest scores) gives. */
 KHUB_PUBLIC int khub_commit(struct khub *link, const char *subject, const char *subject_version,
                             const char *sha256);
 /* requirements may be NULL: {}. */

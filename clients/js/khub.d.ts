@@ -235,7 +235,7 @@ export class Client implements AsyncIterable<Message> {
   report(componentId: string, performance: Payload): Promise<Outcome>;
   requestFeature(feature: string, requirements?: Payload): Promise<Outcome>;
   answerFeature(requestor: string, feature: string, component: Payload): Promise<Outcome>;
-  /** To parameters, before they are measured; a message "challenge" brings the nonce. */
+  /** To parameters or a module, before it is measured; a "challenge" brings the nonce. */
   commit(subject: string, subjectVersion: string, sha256: string): Promise<Outcome>;
   changeCapabilities(capabilities: readonly string[]): Promise<void>;
 

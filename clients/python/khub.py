@@ -1424,7 +1424,7 @@ class _Words(Generic[O, D]):
                                                    "feature_name": feature}, requestor)
 
     def commit(self, subject: str, subject_version: str, sha256: str) -> O:
-        """To parameters, before they are measured; a message "challenge" brings the nonce."""
+        """To parameters or a module, before it is measured; a "challenge" brings the nonce."""
         return self.publish("commitment", {"subject": subject, "subject_version": subject_version, "sha256": sha256})
 
     def release(self, lease: Lease, done: bool = False) -> O:

@@ -1,5 +1,5 @@
-/* What AIs claim of their shares: who committed to what (ledger.c), on which nonce (epochs.c), and
- * what others measured (verification.c). */
+/* What AIs claim of their shares: who committed to what (ledger.c), on which nonce (epochs.c),
+ * whether it is that (claiming.c), and what others measured (verification.c). */
 #ifndef KHUB_CORE_CLAIMS_H
 #define KHUB_CORE_CLAIMS_H
 
@@ -27,6 +27,9 @@ enum claim_status {
         CLAIM_STATUS_COUNT
 };
 
+/* Of what a claim is. It follows from its body, so no row has it. */
+enum claim_kind { CLAIM_OF_PARAMETERS, CLAIM_OF_MODULE };
+
 /* Who stands behind AIs (member_owner), with what counts against them all. It lives as long as a
  * claim of theirs does. */
 struct owner {
@@ -52,7 +55,7 @@ struct seal {
 };
 TAILQ_HEAD(seal_list, seal);
 
-/* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
+/* What an AI committed itself to, by its hash, and the nonce that it got for it. */
 struct commitment {
     struct slice key; /* commitment_id, in `id` */
     char id[UUID_SIZE], sha256[COMMITMENT_DIGEST_SIZE];
@@ -130,6 +133,7 @@ struct claim {
     struct owner *owner; /* of who claimed last; not NULL */
     struct seal *seal;   /* while it is live */
     LIST_ENTRY(claim) of_seal;
+    enum claim_kind kind;
     double ratio;
     unsigned seeds;
     uint64_t sets; /* of the commitment */
@@ -146,6 +150,7 @@ struct claim {
 /* What a share that is under way claims. */
 struct claiming {
     struct commitment *commitment; /* NULL: nothing */
+    enum claim_kind kind;
     struct slice owner;
     unsigned seeds;
     /* entries that its body names as its parents, and that are known; whoever has this has them */
@@ -211,8 +216,10 @@ void seal_run(struct ledger *ledger, struct seal *seal, int64_t clock);
 /* Did that owner give this number (NAN: none) when it could not see the answer? */
 bool seal_measured_by(const struct seal *seal, struct slice owner, double ratio);
 
-/* ── claims (verification.c) ── */
+/* ── claims (claiming.c, verification.c) ── */
 
+/* By the body's member `parameters`. */
+enum claim_kind claim_kind_of(struct json_value parameters);
 /* "claimed"; static storage. */
 const char *claim_status_text(enum claim_status status);
 void claim_free(struct claim *claim);

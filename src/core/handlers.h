@@ -54,7 +54,7 @@ void report_proceed(struct request *request);
 int feature_check(struct request *request);
 void feature_proceed(struct request *request);
 
-/* ── commitments and claims (ledger.c, verification.c) ── */
+/* ── commitments and claims (ledger.c, claiming.c, verification.c) ── */
 
 int commitment_check(struct request *request);
 void commitment_proceed(struct request *request);
@@ -68,6 +68,8 @@ void epoch_time_up(struct request *request, struct slice key);
 /* Whether the body, which stands at `path` in the message and whose members were found, is a
  * claim, and fit to be one: fills request->claiming, or request->mismatched and the refusal. */
 int claim_check(struct request *request, const char *path);
+/* What the sender's page in the ledger adds when it is written. */
+struct growth account_growth(const struct request *request);
 /* What a claim that contradicts its commitment costs its sender: it is counted on its account. */
 void claim_count_mismatch(struct request *request);
 /* The claim that was checked is made now. */

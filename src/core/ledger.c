@@ -1,10 +1,10 @@
-/* The ledger: who committed itself to which parameters before it knew the workloads that it
- * would be measured on, and whether what it claims later is that.
+/* The ledger: who committed itself to which parameters, or to which C, before it knew the workloads
+ * that it would be measured on. Whether what it claims later is that, claiming.c says.
  *
- * A commitment is a hash of parameters; the hub answers with a nonce that nobody could know
+ * A commitment is a hash of them; the hub answers with a nonce that nobody could know
  * before, and from which the workloads follow (epochs.c: it is one for all who committed at that
- * time). The same AI gets the same nonce for the same parameters, so nobody rolls the dice twice
- * for one set of them. Who rolls again and again for sets that hardly differ, and claims the
+ * time). The same AI gets the same nonce for the same hash, so nobody rolls the dice twice for one
+ * set of parameters. Who rolls again and again for sets that hardly differ, and claims the
  * luckiest, is seen: commitments and nonces are counted whatever becomes of them.
  *
  * A claim that contradicts its commitment is refused, and counted on its sender's account. One
@@ -137,11 +137,6 @@ static struct commitment *oldest_of(const struct commitment_list *open,
                                     size_t kept)
 {
     return TAILQ_FIRST(2 * claimed_count > kept ? claimed : open);
-}
-
-static struct commitment *commitment_find(const struct ledger *ledger, struct slice id)
-{
-    return index_find(&ledger->commitments, id);
 }
 
 /* ── accounts ── */
@@ -300,7 +295,7 @@ static struct commitment *same_of(const struct account *account, const struct pr
 
 /* What the AI's page adds when it is written, and a commitment on it (NULL: none). The same
  * again adds nothing; of too many, one makes place. */
-static struct growth account_growth(const struct request *request, const struct promise *promise)
+static struct growth promise_growth(const struct request *request, const struct promise *promise)
 {
     struct slice ai_id = request->message->sender_id;
     const struct account *account = account_find(&request->room->knowledge.ledger, ai_id);
@@ -348,7 +343,7 @@ int commitment_check(struct request *request)
         account_find(&request->room->knowledge.ledger, request->message->sender_id);
     if ((!account || !same_of(account, &promise)) && (error = epoch_check(request, &promise)) < 0)
         return error;
-    request->growth = account_growth(request, &promise);
+    request->growth = promise_growth(request, &promise);
     return quota_check(request);
 }
 
@@ -406,169 +401,11 @@ void commitment_proceed(struct request *request)
     request->handled = true;
 }
 
-/* ── claims ── */
+/* ── claims (claiming.c) ── */
 
-#define PATH_SIZE 64u
-
-/* A body that bears a commitment_id, as it came. */
-struct claimed {
-    const char *path; /* "payload.pattern" */
-    char id_text[UUID_SIZE], subject_text[COMMITMENT_SUBJECT_MAX],
-        version_text[COMMITMENT_SUBJECT_MAX];
-    char nonce_text[COMMITMENT_SUBJECT_MAX];
-    struct slice id, subject, subject_version, nonce;
-    struct committed_parameters parameters;
-    uint64_t seeds;
-};
-
-static const char *member_path(const struct claimed *claimed, const char *name,
-                               char buffer[PATH_SIZE])
+struct growth account_growth(const struct request *request)
 {
-    snprintf(buffer, PATH_SIZE, "%s.%s", claimed->path, name);
-    return buffer;
-}
-
-static int claimed_text(struct request *request, const struct claimed *claimed, const char *name,
-                        struct json_value value, enum need need, size_t max, char *buffer,
-                        struct slice *ret_text)
-{
-    char path[PATH_SIZE];
-    return payload_text_of(request, value, member_path(claimed, name, path), need, max, buffer,
-                           ret_text);
-}
-
-static int claimed_numbers(struct request *request, struct claimed *claimed)
-{
-    if (request->found->body.ratio_heldout.kind != JSON_KIND_ABSENT)
-        return refuse(
-            request->refusal, WIRE_BAD_PAYLOAD,
-            "%s.ratio_heldout would tell those who are to measure it what to find: say it "
-            "in a measurement of the commitment, before",
-            claimed->path);
-    if (json_u64(request->found->body.seeds, &claimed->seeds) != 0 || claimed->seeds != CLAIM_SEEDS)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "%s.seeds must be %u: every claim is measured on as many workloads",
-                      claimed->path, CLAIM_SEEDS);
-    return 0;
-}
-
-/* All that a claim must have, besides its commitment_id. */
-static int claimed_read(struct request *request, struct claimed *claimed)
-{
-    const struct body_members *members = &request->found->body;
-    char path[PATH_SIZE];
-    int error;
-    if ((error = claimed_text(request, claimed, "subject", members->subject, REQUIRED,
-                              COMMITMENT_SUBJECT_MAX, claimed->subject_text, &claimed->subject)) <
-            0 ||
-        (error = claimed_text(request, claimed, "subject_version", members->subject_version,
-                              REQUIRED, COMMITMENT_SUBJECT_MAX, claimed->version_text,
-                              &claimed->subject_version)) < 0 ||
-        (error = claimed_text(request, claimed, "nonce", members->nonce, REQUIRED,
-                              sizeof claimed->nonce_text, claimed->nonce_text, &claimed->nonce)) <
-            0 ||
-        (error = committed_parameters_read(members->parameters,
-                                           member_path(claimed, "parameters", path),
-                                           &claimed->parameters, request->refusal)) < 0)
-        return error;
-    return claimed_numbers(request, claimed);
-}
-
-static int contradiction(struct request *request, const struct claimed *claimed, const char *name,
-                         struct slice is, struct slice should)
-{
-    char excerpt[EXCERPT_SIZE];
-    return refuse(request->refusal, WIRE_BAD_CLAIM,
-                  "%s.%s is \"%s\", and that of commitment %.*s is \"%.*s\"", claimed->path, name,
-                  excerpt_format(is, excerpt), SLICE_FORMAT(claimed->id), SLICE_FORMAT(should));
-}
-
-/* Are the parameters those that were hashed? */
-static int compare_parameters(struct request *request, struct claimed *claimed,
-                              const struct commitment *commitment)
-{
-    struct hub *hub = request->hub;
-    uint8_t digest[COMMITMENT_DIGEST_BYTES];
-    char sha256[COMMITMENT_DIGEST_SIZE];
-    text_clear(&hub->payload);
-    commitment_write(commitment->subject, commitment->subject_version, claimed->parameters.all,
-                     claimed->parameters.count, &hub->payload);
-    struct slice text = text_slice(&hub->payload);
-    hub->edge.sha256(hub->edge.ctx, &text, 1, digest);
-    commitment_digest_format(digest, sha256);
-    if (strcmp(sha256, commitment->sha256) == 0)
-        return 0;
-    return refuse(request->refusal, WIRE_BAD_CLAIM,
-                  "%s.parameters have the SHA-256 %s, and those of commitment %s %s", claimed->path,
-                  sha256, commitment->id, commitment->sha256);
-}
-
-/* 0, or -code when the claim is another one than was committed to. */
-static int compare(struct request *request, struct claimed *claimed,
-                   const struct commitment *commitment)
-{
-    if (!slice_equal(commitment->account->key, request->message->sender_id))
-        return refuse(request->refusal, WIRE_BAD_CLAIM, "commitment %s is another AI's",
-                      commitment->id);
-    if (!slice_equal(claimed->subject, commitment->subject))
-        return contradiction(request, claimed, "subject", claimed->subject, commitment->subject);
-    if (!slice_equal(claimed->subject_version, commitment->subject_version))
-        return contradiction(request, claimed, "subject_version", claimed->subject_version,
-                             commitment->subject_version);
-    if (!slice_is(claimed->nonce, commitment->nonce))
-        return contradiction(request, claimed, "nonce", claimed->nonce,
-                             slice_of(commitment->nonce));
-    return compare_parameters(request, claimed, commitment);
-}
-
-/* It can be claimed with: its author has measured it, and not too much is claimed with it. */
-static int commitment_ready(struct request *request, const struct commitment *commitment)
-{
-    const struct ledger *ledger = &request->room->knowledge.ledger;
-    const struct seal *seal = index_find(&ledger->seals, commitment->key);
-    request->unmeasured = isnan(commitment->ratio);
-    if (request->unmeasured)
-        return refuse(request->refusal, WIRE_BAD_CLAIM,
-                      "commitment %s has no measurement yet: say it first", commitment->id);
-    if (seal && seal->count >= SEAL_CLAIMS_MAX)
-        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
-                           &(struct overrun){"claims", "commitment", SEAL_CLAIMS_MAX, 0},
-                           "%zu entries are claimed with commitment %s, the most that one may have",
-                           seal->count, commitment->id);
-    return 0;
-}
-
-int claim_check(struct request *request, const char *path)
-{
-    struct claimed claimed;
-    struct json_value id = request->found->body.commitment_id;
-    if (id.kind == JSON_KIND_ABSENT)
-        return 0;
-    claimed.path = path;
-    int error = claimed_text(request, &claimed, "commitment_id", id, OPTIONAL,
-                             sizeof claimed.id_text, claimed.id_text, &claimed.id);
-    if (error < 0 || !claimed.id.len)
-        return error;
-    if ((error = claimed_read(request, &claimed)) < 0)
-        return error;
-    struct commitment *commitment =
-        request->room ? commitment_find(&request->room->knowledge.ledger, claimed.id) : NULL;
-    if (!commitment)
-        return refuse(request->refusal, WIRE_BAD_CLAIM,
-                      "%s.commitment_id \"%.*s\" is not known here (any more): commit anew", path,
-                      SLICE_FORMAT(claimed.id));
-    error = compare(request, &claimed, commitment);
-    request->growth = account_growth(request, NULL);
-    if (error < 0 && quota_check(request) == 0)
-        request->mismatched = true; /* it will be counted, and there is room for that */
-    if (error == 0)
-        error = commitment_ready(request, commitment);
-    if (error < 0)
-        return -(int)request->refusal->code;
-    request->claiming = (struct claiming){.commitment = commitment,
-                                          .owner = request_owner(request),
-                                          .seeds = (unsigned)claimed.seeds};
-    return 0;
+    return promise_growth(request, NULL);
 }
 
 void claim_count_mismatch(struct request *request)

@@ -92,6 +92,7 @@ static void load_claim(struct loading *loading, struct knowledge_entry *entry,
         if (!json_next_element(&settled, &count) || json_u64(count, &claim->settled[status]) < 0)
             load_damage(loading, "settled");
     claim->entry = entry;
+    claim->kind = claim_kind_of(json_get(json_value_of(entry->body), "parameters"));
     claim->live = load_bool(loading, object, "live");
     if (claim->live)
         load_claim_live(loading, claim, object);

@@ -52,6 +52,10 @@ void recount_claim(struct verdict *verdict, const struct knowledge_entry *entry)
         (!claim->live && (claim->verifier_count || claim->parent_count)))
         verdict_fail(verdict, "claim \"%.*s\" has wrong verifiers or parents",
                      SLICE_FORMAT(entry->key));
+    if (claim->live &&
+        claim->kind != claim_kind_of(json_get(json_value_of(entry->body), "parameters")))
+        verdict_fail(verdict, "claim \"%.*s\" is of another kind than its body",
+                     SLICE_FORMAT(entry->key));
     if (claim->seal)
         recount_seal(verdict, claim);
     if (claim->seal && claim->seal->broken && claim_judge(claim, &votes) != claim->status)

@@ -37,6 +37,11 @@ const char *claim_status_text(enum claim_status status)
     return texts[status];
 }
 
+static const char *claim_kind_text(enum claim_kind kind)
+{
+    return kind == CLAIM_OF_MODULE ? "module" : "parameters";
+}
+
 /* ── verifiers ── */
 
 static void verifier_clear(struct verifier *verifier)
@@ -293,6 +298,7 @@ static void claim_begin(struct knowledge *knowledge, struct knowledge_entry *ent
     struct claim *claim = entry->claim;
     const struct commitment *commitment = claiming->commitment;
     claim->live = true;
+    claim->kind = claiming->kind;
     claim->ratio = commitment->ratio;
     claim->seeds = claiming->seeds;
     claim->sets = commitment->sets;
@@ -510,8 +516,8 @@ void verification_write(const struct knowledge *knowledge, const struct knowledg
     const struct claim *claim = entry->claim;
     if (!claim || !claim->live)
         return;
-    text_addf(text,
-              ",\"verification\":{\"status\":\"%s\",\"owner\":", claim_status_text(claim->status));
+    text_addf(text, ",\"verification\":{\"status\":\"%s\",\"kind\":\"%s\",\"owner\":",
+              claim_status_text(claim->status), claim_kind_text(claim->kind));
     text_add_string(text, claim->owner->key);
     text_addf(text, ",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"n\":%u,\"sealed\":%s",
               claim->commitment_id, claim->nonce, claim->seeds,

@@ -90,8 +90,10 @@ static const struct param knowledge_body[] = {
 /* ── the ledger ── */
 
 static const char *const claim_states[] = {"claimed", "confirmed", "refuted", "contested", NULL};
+static const char *const claim_kinds[] = {"parameters", "module", NULL};
 static const struct param verification[] = {
     {"status", PARAM_TEXT, true, .choices = claim_states},
+    {"kind", PARAM_TEXT, true, "What is claimed: parameters, or a module's C", claim_kinds},
     {"owner", PARAM_TEXT, true},
     {"commitment_id", PARAM_TEXT, true},
     {"nonce", PARAM_TEXT, true},

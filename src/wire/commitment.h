@@ -26,9 +26,9 @@
 #include "wire/text.h"
 
 #define COMMITMENT_PARAMETERS_MAX 64u
-#define COMMITMENT_NAME_MAX       64u           /* bytes of a parameter's name, decoded */
-#define COMMITMENT_SUBJECT_MAX    64u           /* bytes of a subject, and of its version */
-#define COMMITMENT_SOURCE_MAX     (256u * 1024) /* bytes of a module's C, decoded */
+#define COMMITMENT_NAME_MAX       64u          /* bytes of a parameter's name, decoded */
+#define COMMITMENT_SUBJECT_MAX    64u          /* bytes of a subject, and of its version */
+#define COMMITMENT_SOURCE_MAX     (256u << 10) /* bytes of a module's C, decoded */
 #define COMMITMENT_DIGEST_BYTES   32u
 #define COMMITMENT_DIGEST_SIZE    65u /* as lower-case hex digits, with a NUL */
 

@@ -91,6 +91,11 @@ def protocol_vectors_follow_from_its_words():
     check(told.split() == [f"{draw:016x}" for draw in draws(mixed(value))], told)
     hashed = "khub parameters 1\naudio\n1\nfloor=4059000000000000\nmean_gain=3fe0000000000000\n"
     check(hashlib.sha256(hashed.encode()).hexdigest() in text, "the digest of a commitment")
+    ((source, digest, committed),) = re.findall(r"source `([^`]+)` with a\n`\\n`[^`]+`([0-9a-f]{64})`[^`]+`audio`, version `1`"
+                                                r"[^`]+`([0-9a-f]{64})`", text)
+    equal(digest, hashlib.sha256(f"{source}\n".encode()).hexdigest(), "the digest of a source")
+    hashed = f"khub module 1\naudio\n1\n{digest}\n"
+    equal(committed, hashlib.sha256(hashed.encode()).hexdigest(), "the digest of a module")
 
 
 def conversation():

@@ -193,7 +193,9 @@ static bool claim_same(const struct room_model *room, const struct entry_model *
     if (!claim->live)
         return is == NULL;
     const struct commitment_model *commitment = &room->commitments[claim->commitment];
+    const char *kind = set_is_module(commitment->set) ? "module" : "parameters";
     return strcmp(text_of(is, "status"), claim_state_names[claim->state]) == 0 &&
+           strcmp(text_of(is, "kind"), kind) == 0 &&
            strcmp(text_of(is, "commitment_id"), commitment->id) == 0 &&
            strcmp(text_of(is, "nonce"), commitment->nonce) == 0 &&
            strcmp(text_of(is, "owner"), names[entry->contributor]) == 0 &&

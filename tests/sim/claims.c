@@ -28,6 +28,39 @@ static void put_parameters(struct writer *writer, int set)
     put_raw_member(writer, "parameters", spellings[set][chance_below(writer->chance, 3)]);
 }
 
+static void put_source(struct writer *writer, int module)
+{
+    static const char *const spellings[MODULES][2] = {
+        {"\"int answer;\\n\"", "\"\\u0069nt answer;\\u000a\""},
+        {"\"int answer; \"", "\"int\\u0020answer; \""},
+        {"\"/* \\\"żółw\\\" */\\n\\tint answer = '\\\\\\\\';\\n\"",
+         "\"\\/* \\u0022\\u017C\\u00f3\\u0142w\\\" *\\/\\n\\tint answer = '\\u005c\\\\';\\n\""}};
+    put_raw_member(writer, "source", spellings[module][chance_below(writer->chance, 2)]);
+}
+
+/* What is claimed. Beside parameters a source is the sender's own, whatever it is. */
+static void put_set(struct maker *maker, int set)
+{
+    static const char *const no_parameters[] = {"5", "[]", "null", "{\"a\":\"1\"}", "{\"\":1}"};
+    static const char *const no_source[] = {"5", "[]", "null", "\"\"", "\"int a;\\u0000\""};
+    if (flaw_here(maker, 4)) {
+        unsigned kind = below(maker, 5);
+        if (kind < 2)
+            FLAWED(maker->writer, maker->said, "parameters", no_parameters);
+        if (kind == 1) /* makes no module of it */
+            put_source(maker->writer, (int)below(maker, MODULES));
+        if (kind == 2 || kind == 3)
+            FLAWED(maker->writer, maker->said, "source", no_source);
+        maker->said->flaws |= FLAW(BAD_PAYLOAD);
+    } else if (set_is_module(set)) {
+        put_source(maker->writer, set - PARAMETER_SETS);
+    } else {
+        put_parameters(maker->writer, set);
+        if (below(maker, 4) == 0)
+            put_source(maker->writer, (int)below(maker, MODULES));
+    }
+}
+
 void make_commitment(struct maker *maker)
 {
     struct said *said = maker->said;
@@ -35,7 +68,7 @@ void make_commitment(struct maker *maker)
     char sha256[65];
     said->subject = (int)below(maker, SUBJECTS);
     said->version = (int)below(maker, VERSIONS);
-    said->set = (int)below(maker, PARAMETER_SETS);
+    said->set = (int)below(maker, SETS);
     ledger_digest(said->subject, said->version, said->set, sha256);
     if (flaw_here(maker, 3))
         FLAWED(writer, said, "subject", no_string);
@@ -112,7 +145,7 @@ static void claim_draw(struct maker *maker, const struct commitment_model *commi
     if (lies && below(maker, 3) == 0)
         said->claim.version = (int)below(maker, VERSIONS);
     if (lies && below(maker, 2))
-        said->claim.set = (int)below(maker, PARAMETER_SETS);
+        said->claim.set = (int)below(maker, SETS);
 }
 
 /* The same few are picked again and again, so that something comes of them. */
@@ -162,12 +195,7 @@ void make_claim(struct maker *maker)
     put_text_member(writer, "subject", subjects[said->claim.subject]);
     put_text_member(writer, "subject_version", versions[said->claim.version]);
     put_text_member(writer, "nonce", said->claim.nonce);
-    if (flaw_here(maker, 4)) {
-        static const char *const wrong[] = {"5", "[]", "{\"a\":\"1\"}", "{\"\":1}"};
-        FLAWED(writer, said, "parameters", wrong);
-    } else {
-        put_parameters(writer, said->claim.set);
-    }
+    put_set(maker, said->claim.set);
     if (flaw_here(maker, 2)) {
         static const char *const wrong[] = {"0.5", "null"}; /* any would tell */
         FLAWED(writer, said, "ratio_heldout", wrong);

@@ -11,21 +11,41 @@ const char *const claim_state_names[CLAIM_STATES] = {"claimed", "confirmed", "re
 const char *const subjects[SUBJECTS] = {"cpu", "file \"system\"", "żółw"};
 const char *const versions[VERSIONS] = {"1", "v-2"};
 
-/* What is hashed of each parameter set, behind its subject and version; payloads.c spells the same
+/* What is hashed of each parameter set, behind its subject and version; claims.c spells the same
  * sets as JSON. */
 static const char *const canonical[PARAMETER_SETS] = {
     "", "a=3fe0000000000000\n", "a=3fe0000000000001\n", "a=3fe0000000000000\nb=c000000000000000\n",
     "A=0000000000000000\na=408f400000000000\né=3ff0000000000000\n"};
 
-void ledger_digest(int subject, int version, int set, char ret_hex[65])
+/* The C of each module, whose spellings as JSON claims.c has as well. */
+static const char *const sources[MODULES] = {"int answer;\n", "int answer; ",
+                                             "/* \"żółw\" */\n\tint answer = '\\\\';\n"};
+
+bool set_is_module(int set)
 {
-    char text[512];
+    return set >= PARAMETER_SETS;
+}
+
+static void digest_hex(const char *text, char ret_hex[65])
+{
     uint8_t digest[32];
-    snprintf(text, sizeof text, "khub parameters 1\n%s\n%s\n%s", subjects[subject],
-             versions[version], canonical[set]);
     struct slice part = slice_of(text);
     world_digest(&part, 1, digest);
     hex_format(digest, sizeof digest, ret_hex);
+}
+
+void ledger_digest(int subject, int version, int set, char ret_hex[65])
+{
+    char text[512], source[65];
+    if (set_is_module(set)) {
+        digest_hex(sources[set - PARAMETER_SETS], source);
+        snprintf(text, sizeof text, "khub module 1\n%s\n%s\n%s\n", subjects[subject],
+                 versions[version], source);
+    } else {
+        snprintf(text, sizeof text, "khub parameters 1\n%s\n%s\n%s", subjects[subject],
+                 versions[version], canonical[set]);
+    }
+    digest_hex(text, ret_hex);
 }
 
 /* ── commitments ── */

@@ -75,7 +75,7 @@ static void shadow_commitments(struct room_model *room, json_t *rows)
         snprintf(commitment->nonce, sizeof commitment->nonce, "%s", text_of(row, "nonce"));
         commitment->ratio = json_number_value(json_object_get(row, "ratio"));
         commitment->revealed = json_is_true(json_object_get(row, "revealed"));
-        for (commitment->set = PARAMETER_SETS - 1; commitment->set > 0; commitment->set--) {
+        for (commitment->set = SETS - 1; commitment->set > 0; commitment->set--) {
             ledger_digest(commitment->subject, commitment->version, commitment->set, sha256);
             if (strcmp(sha256, text_of(row, "sha256")) == 0)
                 break;

@@ -106,7 +106,9 @@ struct score {
 
 /* ── the ledger ── */
 
-enum { SUBJECTS = 3, VERSIONS = 2, PARAMETER_SETS = 5, PARENTS = 3 };
+enum { SUBJECTS = 3, VERSIONS = 2, PARAMETER_SETS = 5, MODULES = 3, PARENTS = 3 };
+/* What can be committed to: the sets of parameters, and behind them the modules. */
+enum { SETS = PARAMETER_SETS + MODULES };
 extern const char *const subjects[SUBJECTS], *const versions[VERSIONS];
 
 /* Who committed to what: everything by its index in the pools. */
@@ -684,6 +686,7 @@ void model_session_tick(struct world *world, int room);
 /* The digest of a parameter set under a subject and version, 64 digits: the simulation's own
  * function in SHA-256's place. */
 void ledger_digest(int subject, int version, int set, char ret_hex[65]);
+bool set_is_module(int set);
 uint64_t model_ledger_codes(struct world *world, const struct said *said, int room);
 /* Is it a claim that contradicts its commitment? Those are counted, and change nothing else. */
 bool model_claim_contradicts(const struct world *world, const struct said *said, int room);

@@ -57,6 +57,15 @@ static inline struct challenge commit_quantum(struct fixture *f, unsigned peer, 
     return challenge;
 }
 
+/* The hash that commits to the C of a module of subject cpu, version v1. */
+static inline const char *module_of(const char *source)
+{
+    char text[160], sha256[65];
+    snprintf(sha256, sizeof sha256, "%s", digest_of(source));
+    snprintf(text, sizeof text, "khub module 1\ncpu\nv1\n%s\n", sha256);
+    return digest_of(text);
+}
+
 /* What the author measured, said to the hub alone. */
 static inline void measure(struct fixture *f, unsigned peer, const struct challenge *challenge,
                            double ratio)

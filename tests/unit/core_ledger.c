@@ -19,7 +19,9 @@ static void test_a_claim_is_stored_with_its_verification(void **state)
     assert_string_equal(names_of(entry), "contributor,pattern,timestamp,usage_count,verification");
     json_t *verification = json_object_get(entry, "verification");
     assert_string_equal(names_of(verification),
-                        "commitment_id,n,nonce,owner,refuted_parents,sealed,sets,status,verifiers");
+                        "commitment_id,kind,n,nonce,owner,refuted_parents,sealed,sets,status,"
+                        "verifiers");
+    assert_string_equal(string_of(verification, "kind"), "parameters");
     assert_string_equal(string_of(verification, "status"), "claimed");
     assert_string_equal(string_of(verification, "owner"), "ada");
     assert_true(json_is_true(json_object_get(verification, "sealed")));

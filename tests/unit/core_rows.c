@@ -208,6 +208,13 @@ static void fill(struct fixture *f)
     report(f, CEY, "root", &root, 0.7);
     report(f, BOB, "good", &good, 0.6);
     claim(f, ADA, "root", 0.3); /* a second revision: the first is settled */
+    struct challenge module = commit_to(f, CEY, "cpu", "v1", module_of("int a;"));
+    measure(f, CEY, &module, 0.5);
+    say(f, CEY, "pattern_share",
+        "{'pattern':{'id':'module','commitment_id':'%s','nonce':'%s','subject':'cpu',"
+        "'subject_version':'v1','source':'int a;','seeds':64}}",
+        module.id, module.nonce);
+    expect_no(f, CEY, "error");
     say(f, BOB, "pattern_share", "{'pattern':{'id':'taken'}}");
     say(f, HAL, "moderation", "{'action':'retract','target':{'id':'taken'},'reason':'r'}");
     commit_to(f, BOB, "fs", "v9", digest_of("x"));

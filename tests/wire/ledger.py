@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import struct
 
-from harness import check, equal, room, run, test
+from harness import Hub, check, directory, equal, kill_9, room, run, settle, test
 
 PARAMETERS = {"quantum": 0.5, "boost": 1000.0, "a\"b": -1e-300}
 
@@ -18,17 +18,23 @@ def canonical(parameters, subject="process_manager", version="1"):
     return "".join(line + "\n" for line in lines).encode()
 
 
-def commit(client, parameters=None, subject="process_manager", version="1"):
-    digest = hashlib.sha256(canonical(parameters or PARAMETERS, subject, version)).hexdigest()
+def canonical_module(source, subject="process_manager", version="1"):
+    """The same of a module."""
+    return f"khub module 1\n{subject}\n{version}\n{hashlib.sha256(source.encode()).hexdigest()}\n".encode()
+
+
+def commit(client, parameters=None, subject="process_manager", version="1", source=None):
+    text = canonical_module(source, subject, version) if source else canonical(parameters or PARAMETERS, subject, version)
+    digest = hashlib.sha256(text).hexdigest()
     identity = client.say("commitment", {"subject": subject, "subject_version": version, "sha256": digest})
     found = client.expect("challenge", subject=subject, subject_version=version, sha256=digest, in_reply_to=identity)
     equal((found["sender_id"], found["target_ai"]), ("hub", client.name), "sender and target")
     return found["payload"]
 
 
-def measured(client, ratio=0.625):
+def measured(client, ratio=0.625, **what):
     """Commits, and says to the hub alone what it measured."""
-    challenge = commit(client)
+    challenge = commit(client, **what)
     client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
     return challenge
 
@@ -38,6 +44,12 @@ def claim(challenge, **others):
             "subject_version": "1", "parameters": PARAMETERS, "seeds": 64}
     body.update(others)
     return {"pattern": body}
+
+
+def claim_module(challenge, source, **others):
+    body = claim(challenge, source=source, **others)
+    del body["pattern"]["parameters"]
+    return body
 
 
 def report(client, challenge, ratio, **others):
@@ -112,6 +124,34 @@ def a_lie_is_refuted_and_what_was_derived_from_it_flagged():
         equal(sync["ledger"]["eve"]["refuted"], 1, "refuted")
         place.ada.drain()
         place.bea.drain()
+
+
+@test
+def a_module_is_claimed_as_parameters_are():
+    """However long it may be and is spelt, its bytes alone count; and it outlives the hub."""
+    source = "/* \"żółw\"\t\\ */\n".ljust(262_144 - 3, "x")  # 3 letters of it have two bytes
+    with directory() as data:
+        hub = Hub("--data", data)
+        eve = hub.join("eve", 2)
+        challenge = measured(eve, source=source)
+        for other in (source + "x", source[:-1] + "\0", ""):
+            eve.say("pattern_share", claim_module(challenge, other))
+            eve.expect_error("bad_payload", "payload.pattern.source")
+        eve.say("pattern_share", claim_module(challenge, source.replace("ż", "Ż")))
+        eve.expect_error("bad_claim", "payload.pattern.source", challenge["commitment_id"])
+        eve.say("pattern_share", claim_module(challenge, source))
+        settle(eve)
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            for client in (hub.join("gus", 2), hub.join("hal", 2)):
+                report(client, challenge, 0, claim_holds=False, reason="it does not compile")
+            hub.wait_log(r" event=verification entry=p1 status=refuted\b")
+        with Hub("--data", data) as hub:  # stopped in order, which writes a checkpoint
+            sync = hub.join("ivy", 2).sync
+        entry = sync["global_knowledge_base"]["shared_patterns"]["p1"]
+        equal((entry["verification"]["status"], entry["verification"]["kind"]), ("refuted", "module"), "what became of it")
+        equal(entry["pattern"]["source"], source, "source")
+        equal((sync["ledger"]["eve"]["claims"], sync["ledger"]["eve"]["mismatched"]), (1, 1), "ledger")
 
 
 @test
