@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "cmd/visit.h"
 #include "policy/measure.h"
 #include "probe/probe.h"
+#include "wire/commitment.h"
 
 struct measure_settings {
     const char *subject, *version, *nonce, *peer, *parameters, *module;
@@ -22,6 +24,42 @@ struct measure_settings {
     long workloads;
     bool json;
 };
+
+/* ── what is to be committed ── */
+
+static int sha256_of(struct slice bytes, char ret_sha256[COMMITMENT_DIGEST_SIZE])
+{
+    unsigned char digest[COMMITMENT_DIGEST_BYTES];
+    if (EVP_Digest(bytes.at, bytes.len, digest, NULL, EVP_sha256(), NULL) != 1)
+        return -1;
+    commitment_digest_format(digest, ret_sha256);
+    return 0;
+}
+
+/* Of a module when there is a source, else of the question's parameters. 0, or -1 when out of
+ * memory. */
+static int commitment_of(const struct khub_question *question, const char *source,
+                         struct slice version, char ret_sha256[COMMITMENT_DIGEST_SIZE])
+{
+    struct committed_parameter parameters[SUBJECT_PARAMETERS_MAX];
+    struct slice subject = slice_of(question->subject);
+    struct text text = {0};
+    char of_source[COMMITMENT_DIGEST_SIZE];
+    int error;
+    for (size_t i = 0; i < question->parameter_count; i++)
+        parameters[i] = (struct committed_parameter){slice_of(question->parameters[i].name),
+                                                     question->parameters[i].value};
+    if (!source)
+        error = commitment_write(subject, version, parameters, question->parameter_count, &text);
+    else if ((error = sha256_of(slice_of(source), of_source)) == 0)
+        error = commitment_write_module(subject, version, of_source, &text);
+    if (error == 0)
+        error = sha256_of(text_slice(&text), ret_sha256);
+    text_free(&text);
+    return error;
+}
+
+/* ── parameters ── */
 
 /* Reads the object into parameters of the settings' subject; their names are the object's. 0, or
  * an exit code after a sentence. */
@@ -47,16 +85,19 @@ static int read_parameters(json_t *object, struct khub_parameter *ret_given, siz
     return EXIT_WORKED;
 }
 
+/* ── telling ── */
+
 static json_t *measured_json(const struct measure_settings *settings,
-                             const struct khub_measured *measured)
+                             const struct khub_measured *measured, const char *commitment)
 {
-    json_t *json = json_pack(
-        "{s:s,s:s,s:s*,s:s*,s:i,s:f,s:f,s:f,s:i,s:f,s:f,s:s,s:f}", "subject", measured->subject,
-        "subject_version", measured->subject_version, "nonce", settings->nonce, "peer",
-        settings->peer, "n", (int)measured->workloads, "ratio", measured->ratio, "ci95",
-        measured->ci95, "cost", measured->cost, "wins", (int)measured->wins, "bound_ratio",
-        measured->bound_ratio, "gap_closed", measured->gap_closed, "baseline", measured->baseline,
-        "baseline_cost", measured->baseline_cost);
+    json_t *json =
+        json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:i,s:f,s:f,s:f,s:i,s:f,s:f,s:s,s:f}", "subject",
+                  measured->subject, "subject_version", measured->subject_version, "commitment",
+                  commitment, "nonce", settings->nonce, "peer", settings->peer, "n",
+                  (int)measured->workloads, "ratio", measured->ratio, "ci95", measured->ci95,
+                  "cost", measured->cost, "wins", (int)measured->wins, "bound_ratio",
+                  measured->bound_ratio, "gap_closed", measured->gap_closed, "baseline",
+                  measured->baseline, "baseline_cost", measured->baseline_cost);
     if (json && measured->practice) {
         json_object_set_new(json, "practice", json_string(measured->practice));
         json_object_set_new(json, "practice_ratio", json_real(measured->practice_ratio));
@@ -65,7 +106,7 @@ static json_t *measured_json(const struct measure_settings *settings,
 }
 
 static void print_measured(const struct measure_settings *settings,
-                           const struct khub_measured *measured)
+                           const struct khub_measured *measured, const char *commitment)
 {
     printf("%s, version %s, on the %zu workloads of %s %s\n\n", measured->subject,
            measured->subject_version, measured->workloads, settings->nonce ? "nonce" : "peer",
@@ -79,20 +120,25 @@ static void print_measured(const struct measure_settings *settings,
         printf("  best practice %.4f (%s)\n", measured->practice_ratio, measured->practice);
     printf("  bound         %.4f, gap closed %.1f %%\n", measured->bound_ratio,
            100 * measured->gap_closed);
+    printf("  commitment    %s\n", commitment);
 }
 
-static int tell(const struct measure_settings *settings, int result,
-                const struct khub_measured *measured, const char *why)
+/* source: of a module; NULL: parameters were measured. */
+static int tell(const struct measure_settings *settings, const struct khub_question *question,
+                const char *source, int result, const struct khub_measured *measured,
+                const char *why)
 {
+    char commitment[COMMITMENT_DIGEST_SIZE];
     if (result == KHUB_E_ARGUMENT) {
         complain("measure", "%s.", why);
         return EXIT_USAGE;
     }
-    if (result < 0)
+    if (result < 0 ||
+        commitment_of(question, source, slice_of(measured->subject_version), commitment) < 0)
         return complain("measure", "out of memory");
     if (settings->json)
-        return json_print_result("measure", measured_json(settings, measured));
-    print_measured(settings, measured);
+        return json_print_result("measure", measured_json(settings, measured, commitment));
+    print_measured(settings, measured, commitment);
     return EXIT_WORKED;
 }
 
@@ -104,10 +150,12 @@ static int measure_parameters(const struct measure_settings *settings,
     char why[KHUB_WHY_SIZE];
     int code = read_parameters(object, given, &question.parameter_count);
     question.parameters = given;
-    return code == EXIT_WORKED
-               ? tell(settings, khub_measure(&question, &measured, why), &measured, why)
-               : code;
+    if (code != EXIT_WORKED)
+        return code;
+    return tell(settings, &question, NULL, khub_measure(&question, &measured, why), &measured, why);
 }
+
+/* ── modules ── */
 
 /* The text of the file; NULL after a sentence. */
 static char *read_source(const char *path)
@@ -128,6 +176,28 @@ static char *read_source(const char *path)
     return NULL;
 }
 
+/* A module without a score. What this machine can't do is no word on the module, so nothing is told
+ * of it in JSON. */
+static int tell_unscored(const struct measure_settings *settings,
+                         const struct khub_question *question, const struct subject *subject,
+                         const char *source, size_t workloads, const struct probe_report *report)
+{
+    const char *result = probe_result_text(report->result);
+    char commitment[COMMITMENT_DIGEST_SIZE];
+    complain("measure", "the module has no score (%s): %s", result, report->why);
+    if (!settings->json || report->result == PROBE_NO_COMPILER || report->result == PROBE_FAILED)
+        return EXIT_FAILED;
+    if (commitment_of(question, source, slice_of(subject->version), commitment) < 0)
+        return complain("measure", "out of memory");
+    json_t *why = json_of_bytes(report->why);
+    json_print_result("measure", json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:i,s:b,s:s,s:o}", "subject",
+                                           subject->name, "subject_version", subject->version,
+                                           "commitment", commitment, "nonce", settings->nonce,
+                                           "peer", settings->peer, "n", (int)workloads,
+                                           "claim_holds", false, "result", result, "reason", why));
+    return EXIT_FAILED;
+}
+
 static int measure_module(const struct measure_settings *settings,
                           const struct khub_question *question)
 {
@@ -137,7 +207,7 @@ static int measure_module(const struct measure_settings *settings,
     char why[KHUB_WHY_SIZE];
     int result = question_check(question, &subject, why);
     if (result < 0)
-        return tell(settings, result, NULL, why);
+        return tell(settings, question, NULL, result, NULL, why);
     char *source = read_source(settings->module);
     if (!source)
         return EXIT_FAILED;
@@ -149,11 +219,11 @@ static int measure_module(const struct measure_settings *settings,
         stop_catch();
         probe_on(subject, source, set, stop_flag(), &report);
         if (report.result != PROBE_RAN)
-            code = complain("measure", "the module has no score (%s): %s",
-                            probe_result_text(report.result), report.why);
+            code = tell_unscored(settings, question, subject, source, evaluation_set_size(set),
+                                 &report);
         else
-            code = tell(settings, score_beside(&report.score, subject, set, &measured), &measured,
-                        why);
+            code = tell(settings, question, source,
+                        score_beside(&report.score, subject, set, &measured), &measured, why);
     }
     evaluation_set_free(set);
     free(source);
@@ -274,7 +344,9 @@ static const struct setting options[] = {
      .help = "Only if that is the version built in here: another one's numbers differ."},
     TRACE_SETTINGS(struct measure_settings),
     JSON_SETTING(struct measure_settings,
-                 "As a JSON object, with numbers that read back to the same bits."),
+                 "As a JSON object, with numbers that read back to the same bits. Of a module that "
+                 "has no score, whatever machine runs it: claim_holds (false), result and reason; "
+                 "of what can't be done on this machine, nothing."),
     {0},
 };
 
@@ -285,7 +357,8 @@ const struct command command_measure = {
         "Measures the parameters of a policy, or its C, on the workloads that follow from a nonce, without a "
         "hub. The ratio is the number that every trainer finds for a claim with these parameters "
         "and that nonce: what an AI of yours tells the hub in the measurement of a commitment, "
-        "or in a report on another's claim, as ratio.\n\n"
+        "or in a report on another's claim, as ratio. The commitment is the SHA-256 that an AI "
+        "commits itself to before it claims what was measured.\n\n"
         "Who commits gets the nonce from the hub: docs/PROTOCOL.md, Honest scores, has the whole "
         "conversation, and examples/measuring_ai.py is an AI that lives by this command.",
     .example = "  khub measure size_classes --nonce 00112233445566778899aabbccddeeff \\\n"

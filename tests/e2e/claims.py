@@ -1,6 +1,7 @@
 """Claims of subject audio, by AIs that are a few lines of Python; for tests of what others make of
 them.
 """
+import contextlib
 import hashlib
 import json
 import struct
@@ -16,6 +17,11 @@ def canonical_sha256(subject, version, parameters):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def module_sha256(subject, version, source):
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return hashlib.sha256(f"khub module 1\n{subject}\n{version}\n{digest}\n".encode()).hexdigest()
+
+
 AUDIO = json.loads(worked("subjects", "audio", "--json").out)
 VERSION = AUDIO["version"]
 TEXTBOOK = {parameter["name"]: parameter["textbook"] for parameter in AUDIO["parameters"]}
@@ -27,11 +33,23 @@ def measure(nonce, parameters):
     return json.loads(worked("measure", "audio", "--nonce", nonce, "--parameters", json.dumps(parameters), "--json").out)
 
 
+def module_of(hub, parameters):
+    """The C that khub makes of them, by way of a pattern that claims nothing."""
+    with contextlib.closing(hub.join("renderer", 2)) as renderer:
+        renderer.say("pattern_share", {"pattern": {"id": "rendered", "subject": "audio", "subject_version": VERSION,
+                                                   "parameters": parameters}})
+        renderer.drain()
+        return worked("kb", "get", "rendered", "--source", hub=hub).out
+
+
 def commit(client, parameters, version=VERSION):
     """The challenge that answers it."""
+    return commit_to(client, canonical_sha256("audio", version, parameters), version)
+
+
+def commit_to(client, sha256, version=VERSION):
     client.drain()
-    client.say("commitment", {"subject": "audio", "subject_version": version,
-                              "sha256": canonical_sha256("audio", version, parameters)})
+    client.say("commitment", {"subject": "audio", "subject_version": version, "sha256": sha256})
     return next_of(client, "challenge")["payload"]
 
 
@@ -39,9 +57,19 @@ def claim(client, identity, parameters, ratio=None, version=VERSION):
     """Commits, and claims what is true, or another ratio; what others need to measure it again."""
     challenge = commit(client, parameters, version)
     ratio = ratio or measure(challenge["nonce"], parameters)["ratio"]
+    return share(client, identity, challenge, ratio, version, parameters=parameters)
+
+
+def claim_module(client, identity, source, ratio):
+    """The same of a module, of which a ratio is said."""
+    challenge = commit_to(client, module_sha256("audio", VERSION, source))
+    return share(client, identity, challenge, ratio, VERSION, source=source)
+
+
+def share(client, identity, challenge, ratio, version, **what):
     client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
     client.say("pattern_share", {"pattern": {
-        "id": identity, "subject": "audio", "subject_version": version, "parameters": parameters, "seeds": 64,
+        "id": identity, "subject": "audio", "subject_version": version, **what, "seeds": 64,
         "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"]}})
     client.drain()
     return {"nonce": challenge["nonce"], "n": 64, "ratio": ratio}

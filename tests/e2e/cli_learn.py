@@ -16,11 +16,12 @@ import sys
 import tempfile
 import time
 
-from program import KHUB, environment, needs_landlock, refused, worked
+from program import KHUB, environment, khub, needs_landlock, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import check, equal, run, test  # noqa: E402
+from claims import canonical_sha256, module_sha256  # noqa: E402
 
 SPECIALIZATIONS = {"process_manager", "file_system", "networking", "security", "performance", "graphics", "audio",
                    "window_manager"}
@@ -75,9 +76,10 @@ def anybody_measures_a_claim():
     equal(found["ratio"], 1.0466732376663268, "ratio")
     equal((found["subject"], found["subject_version"], found["nonce"], found["n"]), ("audio", "3", NONCE, 64), "of what")
     check("peer" not in found and found["bound_ratio"] < 1 < found["ratio"] and 0 < found["wins"] < 64, found)
+    equal(found["commitment"], canonical_sha256("audio", "3", textbook("audio")), "what is to be committed")
     equal(found["gap_closed"], (1 - found["ratio"]) / (1 - found["bound_ratio"]), "gap closed")
     text = worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--subject-version", "3").out
-    for part in ("1.0466732376663268", "64 workloads of nonce " + NONCE, f"bound         {found['bound_ratio']:.4f}"):
+    for part in ("1.0466732376663268", "64 workloads of nonce " + NONCE, found["commitment"], f"bound         {found['bound_ratio']:.4f}"):
         check(part in text, repr(part), "is not in", text)
     own = json.loads(worked("measure", "audio", "--peer", "ada", "--parameters", given, "--json").out)
     equal((own["peer"], own["n"], "nonce" in own), ("ada", 16, False), "those of a peer")
@@ -97,10 +99,11 @@ def anybody_measures_a_module():
         given, module = json.dumps(learned["parameters"]), os.path.join(out, "policy.c")
         of = ("measure", "audio", "--nonce", NONCE, "--workloads", "16")
         wanted = json.loads(worked(*of, "--parameters", given, "--json").out)
-        equal(json.loads(worked(*of, "--module", module, "--json").out), wanted, "what the module is worth")
-        check(f"{wanted['ratio']:.17g}" in worked(*of, "--module", module).out, wanted)
         with open(module, encoding="utf-8") as file:
             source = file.read()
+        wanted["commitment"] = module_sha256("audio", wanted["subject_version"], source)
+        equal(json.loads(worked(*of, "--module", module, "--json").out), wanted, "what the module is worth")
+        check(f"{wanted['ratio']:.17g}" in worked(*of, "--module", module).out, wanted)
         body = "static uint32_t playout_delay_us(void *state)\n{\n"
         for text, said in ((source.replace(body, body + "    for (volatile int i = 0; i < 1; i += 0)\n        ;\n"), ["timeout", "blocks"]),
                            (source.replace(body, body + "    __builtin_trap();\n"), ["killed", "crashed"]),
@@ -110,6 +113,18 @@ def anybody_measures_a_module():
                 file.write(text)
             refused(1, *of, "--module", lie, said=said)
         refused(1, *of, "--module", os.path.join(folder, "none"), said=["can't read", "none"])
+        # what is wrong with it is told for programs as well; what is wrong here is not
+        with open(lie, "w", encoding="utf-8") as file:
+            file.write("żółw\n")
+        found = khub(*of, "--module", lie, "--json")
+        told = json.loads(found.out)
+        check(told.pop("reason") in found.err and "not_compiled" in found.err, found.err)
+        equal((found.code, told),
+              (1, {"subject": "audio", "subject_version": wanted["subject_version"], "nonce": NONCE, "n": 16, "claim_holds": False,
+                   "result": "not_compiled", "commitment": module_sha256("audio", wanted["subject_version"], "żółw\n")}), "no module")
+        found = khub(*of, "--module", module, "--json", PATH=folder)
+        equal((found.code, found.out), (1, ""), "what is told without a compiler")
+        check("no_compiler" in found.err, found.err)
         refused(2, *of, "--module", module, "--parameters", given, said=["either --parameters or --module"])
         refused(2, "measure", "audio", "--nonce", "1", "--module", module, said=["32"])
 
