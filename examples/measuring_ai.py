@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """An AI that is not khub's own, and takes part in honest scores: it searches parameters, claims
-what it finds, and measures again what others claim. Python's standard library, and the program
-`khub` for the two things that only the simulators can say: `khub subjects` and `khub measure`.
+what it finds, and measures again what others claim, parameters or C. Python's standard library, and
+the program `khub` for the two things that only the simulators can say: `khub subjects` and `khub
+measure`.
 
-    python3 measuring_ai.py ada audio                 for ever, at $KHUB_HUB or 127.0.0.1:6000
-    python3 measuring_ai.py ada audio --tries 200     with a longer search before it claims
+    python3 measuring_ai.py ada audio                     for ever, at $KHUB_HUB or 127.0.0.1:6000
+    python3 measuring_ai.py ada audio --tries 200         with a longer search before it claims
+    python3 measuring_ai.py ada audio --module policy.c   claims this C, and searches nothing
 
 What it says on the wire, and why, is in docs/PROTOCOL.md: Honest scores. Its search is the
 simplest that works; put yours in its place. A nonce tells it the workloads after it has committed
@@ -12,15 +14,14 @@ itself, so there is nothing to gain from a search that cheats.
 """
 import argparse
 import datetime
-import hashlib
 import json
 import os
 import random
 import select
 import socket
-import struct
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -35,8 +36,10 @@ class Khub:
         self.subjects = {subject["name"]: subject for subject in self.ask("subjects", "--json")}
 
     def ask(self, *words):
+        """What it says as JSON: ValueError, if what was asked is wrong; RuntimeError, if it could
+        not be done on this machine."""
         done = subprocess.run([self.program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        if done.returncode != 0:  # 2: what was asked is wrong; 1: it could not be done
+        if done.returncode == 2 or not done.stdout:
             raise (ValueError if done.returncode == 2 else RuntimeError)(done.stderr.decode().strip())
         return json.loads(done.stdout)
 
@@ -45,10 +48,19 @@ class Khub:
         subject = self.subjects.get(thing.get("subject"))
         return bool(subject) and subject["version"] == thing.get("subject_version")
 
-    def measure(self, subject, parameters, *where):
-        """On the workloads of a nonce (--nonce N) or on an AI's own (--peer ID). ValueError: the
-        parameters are none of that subject."""
-        return self.ask("measure", subject, "--parameters", json.dumps(parameters), "--json", *where)
+    def measure(self, thing, *where):
+        """What is claimed there, parameters or a module's source, on the workloads of a nonce
+        (--nonce N) or on an AI's own (--peer ID). ValueError: the parameters are none of that
+        subject. A module without a score has no `ratio`, but a `reason`."""
+        if "parameters" in thing:
+            return self.ask("measure", thing["subject"], "--parameters", json.dumps(thing["parameters"]), "--json", *where)
+        with tempfile.NamedTemporaryFile(suffix=".c") as file:
+            file.write(thing["source"].encode())
+            file.flush()
+            try:
+                return self.ask("measure", thing["subject"], "--module", file.name, "--json", *where)
+            except ValueError as error:  # a khub without modules: no fault of this one's
+                raise RuntimeError(str(error)) from error
 
 
 class Link:
@@ -85,26 +97,21 @@ class Link:
                 yield json.loads(line)
 
 
-def commitment_hash(subject, version, parameters):
-    """Of the text that docs/PROTOCOL.md gives, byte for byte."""
-    text = f"khub parameters 1\n{subject}\n{version}\n"
-    for name in sorted(parameters, key=str.encode):
-        text += f"{name}={struct.pack('>d', parameters[name]).hex()}\n"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def search(khub, subject, ai_id, tries, rest):
     """The best of some steps from the textbook's parameters, on this AI's own workloads."""
+    def ratio_of(parameters):
+        return khub.measure({"subject": subject, "parameters": parameters}, "--peer", ai_id)["ratio"]
+
     ranges = khub.subjects[subject]["parameters"]
     best = {parameter["name"]: parameter["textbook"] for parameter in ranges}
-    ratio = khub.measure(subject, best, "--peer", ai_id)["ratio"]
+    ratio = ratio_of(best)
     for _ in range(tries):
         step = dict(best)
         chosen = random.choice(ranges)
         low, high = chosen["low"], chosen["high"]
         step[chosen["name"]] = (low * (high / low) ** random.random() if chosen["logarithmic"]
                                 else random.uniform(low, high))
-        found = khub.measure(subject, step, "--peer", ai_id)["ratio"]
+        found = ratio_of(step)
         if found < ratio:
             best, ratio = step, found
         rest()
@@ -115,11 +122,10 @@ class AI:
     def __init__(self, arguments):
         self.khub = Khub(arguments.khub)
         self.ai_id, self.subject = arguments.ai_id, arguments.subject
-        self.version = self.khub.subjects[self.subject]["version"]
         self.link = Link(arguments.hub, self.ai_id)
-        self.parameters = {}
+        self.claimed = {"subject": self.subject, "subject_version": self.khub.subjects[self.subject]["version"]}
         self.checked = set()
-        self.tries = arguments.tries
+        self.module, self.tries = arguments.module, arguments.tries
 
     def log(self, *words):
         print(f"[{self.ai_id}]", *words, file=sys.stderr, flush=True)
@@ -127,20 +133,32 @@ class AI:
     # ── its own claim: commitment, challenge, and only then the number ──
 
     def commit(self):
-        self.parameters = search(self.khub, self.subject, self.ai_id, self.tries, self.link.beat)
-        self.link.say("commitment", {
-            "subject": self.subject, "subject_version": self.version,
-            "sha256": commitment_hash(self.subject, self.version, self.parameters)})
+        if self.module:
+            with open(self.module, encoding="utf-8", newline="") as file:  # each byte of it counts
+                self.claimed["source"] = file.read()
+        else:
+            self.claimed["parameters"] = search(self.khub, self.subject, self.ai_id, self.tries, self.link.beat)
+        try:
+            found = self.khub.measure(self.claimed, "--peer", self.ai_id)
+        except RuntimeError as error:
+            found = {"reason": str(error)}
+        if "ratio" not in found:
+            self.log("claims nothing:", found["reason"])
+            return
+        self.link.say("commitment", {"subject": self.subject, "subject_version": self.claimed["subject_version"],
+                                     "sha256": found["commitment"]})
 
     def on_challenge(self, payload):
-        measured = self.khub.measure(self.subject, self.parameters, "--nonce", payload["nonce"])
+        measured = self.khub.measure(self.claimed, "--nonce", payload["nonce"])
+        if "ratio" not in measured:
+            self.log("it does not hold on all workloads:", measured["reason"])
+            return
         # the number is for the hub alone, until two others have found it by themselves
         self.link.say("measurement", {"commitment_id": payload["commitment_id"], "ratio": measured["ratio"]})
         self.link.say("pattern_share", {"pattern": {
-            "id": f"{self.ai_id}_{payload['commitment_id'][:8]}", "type": "tuned_policy",
-            "specialization": self.subject, "subject": self.subject, "subject_version": self.version,
-            "commitment_id": payload["commitment_id"], "nonce": payload["nonce"],
-            "parameters": self.parameters, "seeds": measured["n"]}})
+            **self.claimed, "id": f"{self.ai_id}_{payload['commitment_id'][:8]}",
+            "type": "tuned_policy" if "parameters" in self.claimed else "module", "specialization": self.subject,
+            "commitment_id": payload["commitment_id"], "nonce": payload["nonce"], "seeds": measured["n"]}})
         self.log(f"claimed a ratio of {measured['ratio']:.4f}")
 
     def on_verification(self, payload):
@@ -151,26 +169,30 @@ class AI:
 
     def check(self, author, thing):
         """Measures a claim again, and says what came of it. What can't be measured here is left to
-        others: no word is better than a guess. (Of a component it measures the parameters, and
-        does not look at the C that came with them.)"""
+        others: no word is better than a guess. (Of a component that claims parameters it does not
+        look at the C that came with them.)"""
         identity = (thing.get("id"), thing.get("nonce"))
         if author == self.ai_id or identity in self.checked or not isinstance(identity[0], str):
             return
         if not thing.get("commitment_id") or not self.khub.knows(thing):
             return
         self.checked.add(identity)
-        found = {"subject": thing["subject"], "subject_version": thing["subject_version"],
-                 "nonce": thing["nonce"], "n": thing["seeds"]}
         try:
-            there = self.khub.measure(thing["subject"], thing["parameters"], "--nonce", thing["nonce"],
-                                      "--workloads", str(thing["seeds"]))
-            own = self.khub.measure(thing["subject"], thing["parameters"], "--peer", self.ai_id)
+            there = self.khub.measure(thing, "--nonce", thing["nonce"])
+            own = self.khub.measure(thing, "--peer", self.ai_id)
         except ValueError as error:  # parameters that are none: the claim does not hold
-            found.update(claim_holds=False, ratio=0, score=0, reason=str(error)[:200])
-        else:
-            # whether that is what the author measured, the hub knows
-            found.update(ratio=there["ratio"], ratio_own=own["ratio"], ci95_own=own["ci95"], n_own=own["n"],
-                         profile=f"peer/{self.ai_id}", score=max(0, min(1, 1 - own["ratio"])))
+            there, own = {"reason": str(error)}, {}
+        except RuntimeError as error:  # no compiler, or no sandbox: that says nothing of the module
+            self.log(f"can't measure {thing['id']} here:", error)
+            return
+        holds = "ratio" in there  # whether that is what the author measured, the hub knows
+        found = {"subject": thing["subject"], "subject_version": thing["subject_version"],
+                 "nonce": thing["nonce"], "n": thing["seeds"], "ratio": there["ratio"] if holds else 0, "score": 0}
+        if not holds:
+            found.update(claim_holds=False, reason=there["reason"][:200])
+        if "ratio" in own:
+            found.update(ratio_own=own["ratio"], ci95_own=own["ci95"], n_own=own["n"], profile=f"peer/{self.ai_id}")
+            found["score"] = max(0, min(1, 1 - own["ratio"])) if holds else 0
         self.link.say("performance_report", {"component_id": thing["id"], "performance": found})
         self.log(f"measured {thing['id']} of {author}")
 
@@ -213,6 +235,7 @@ def main():
     parser.add_argument("--hub", default=os.environ.get("KHUB_HUB", "127.0.0.1:6000"), help="HOST:PORT")
     parser.add_argument("--khub", default="khub", help="the program; without it the one on the path")
     parser.add_argument("--tries", type=int, default=50, help="steps of its search")
+    parser.add_argument("--module", metavar="FILE", help="C to claim instead of what a search finds")
     AI(parser.parse_args()).run()
 
 
