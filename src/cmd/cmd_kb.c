@@ -458,7 +458,8 @@ static const struct setting options[] = {
     {.name = "source",
      .kind = SETTING_FLAG,
      AT(source),
-     .help = "Of get: only the C source, fit to paste; a pattern's is made of its parameters. What "
+     .help = "Of get: only the C source, fit to paste; a pattern's is made of its parameters, a "
+             "module's is its author's. What "
              "others have refuted or contested comes with a warning."},
     {0},
 };
@@ -494,7 +495,8 @@ const struct command command_kb = {
         "known here and in range, and a number that is found again here on the claim's own nonce, "
         "and ranks that by a ratio measured now, on 64 workloads that nobody could know: by the "
         "end of its interval that is sure (95 %, Student's t), not by its mean. "
-        "What has the same parameters is one row; get names the others.\n\n"
+        "What has the same parameters is one row; get names the others. Modules, others' C, are "
+        "named and not run.\n\n"
         "search finds what has all the words in its id, its author's name or its text, the most "
         "relevant first without --order; word* finds what begins so, and what stands in quotes (which a shell has "
         "to be given in quotes of its own) is found as it stands. Case does not matter. export "

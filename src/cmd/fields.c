@@ -57,6 +57,14 @@ size_t field_count(struct json_value value)
     return count;
 }
 
+char *field_module(struct json_value body)
+{
+    struct json_value source = json_get(body, "source");
+    bool module =
+        json_get(body, "parameters").kind == JSON_KIND_ABSENT && source.kind == JSON_KIND_STRING;
+    return field_text(module ? source : (struct json_value){.kind = JSON_KIND_ABSENT});
+}
+
 char *field_names(struct json_value array)
 {
     struct json_iterator iterator = {.rest = array.raw};

@@ -22,6 +22,9 @@ char *field_string(struct json_value object, const char *name);
 double field_number(struct json_value object, const char *name, double otherwise);
 /* Elements of an array, members of an object, 0 of anything else. */
 size_t field_count(struct json_value value);
+/* The C that a body has in the place of parameters, the source of a module; "" when it has none.
+ * Caller frees. */
+char *field_module(struct json_value body);
 /* An array's elements as "a, b, c"; caller frees. */
 char *field_names(struct json_value array);
 /* What a member of the hub (of a member_result) holds now, its tasks, leases and sessions:

@@ -47,8 +47,10 @@ struct ranking {
     unsigned claimed, refuted, contested; /* not ranked */
     unsigned foreign; /* confirmed by others, but with parameters that can't be run here, */
     unsigned untrue;  /* or with a number that is not found here, */
-    unsigned unrun;   /* or behind as many as are to be run */
-    bool failed;      /* out of memory */
+    unsigned unrun;   /* or behind as many as are to be run; */
+    unsigned modules; /* or modules, whose C is not run unasked */
+    struct text module_names;
+    bool failed; /* out of memory */
 };
 
 struct mean {
@@ -111,6 +113,12 @@ static void rank_claim(void *data, const struct kb_claim *claim)
         ranking->claimed += strcmp(status, "claimed") == 0;
         ranking->refuted += strcmp(status, "refuted") == 0;
         ranking->contested += strcmp(status, "contested") == 0;
+        return;
+    }
+    OWNED char *module = field_module(claim->body);
+    if (*module) {
+        if (ranking->modules++ < NOT_SHOWN_NAMED)
+            text_addf(&ranking->module_names, "%s%s", ranking->modules > 1 ? ", " : "", claim->id);
         return;
     }
     if (!kb_parameters(claim->body, parameters, why)) {
@@ -351,6 +359,8 @@ static void print_standing(const struct ranking *ranking, size_t count)
     const char *subject = ranking->subject->name;
     if (count > 0)
         print_ranking(ranking, count);
+    else if (ranking->count == 0 && ranking->modules > 0)
+        printf("No claim of %s that others have confirmed is run here.\n", subject);
     else if (ranking->count == 0)
         printf("No claim of %s is confirmed by two other AIs yet.\n", subject);
     else
@@ -381,6 +391,13 @@ static void note_left_out(const struct ranking *ranking, long most)
                  "out of range.",
                  ranking->foreign, word_of(ranking->foreign, "claim", "claims"),
                  ranking->subject->name, ranking->subject->version);
+    if (ranking->modules > 0)
+        complain("kb",
+                 "not run: %u confirmed %s, others' C (%.*s%s): 'khub kb get ID --source' prints "
+                 "it, and 'khub measure %s --module FILE' runs it.",
+                 ranking->modules, word_of(ranking->modules, "module", "modules"),
+                 SLICE_FORMAT(text_slice(&ranking->module_names)),
+                 ranking->modules > NOT_SHOWN_NAMED ? "…" : "", ranking->subject->name);
     if (ranking->unrun > 0)
         complain("kb",
                  "not run: %u more confirmed %s, since %ld %s of parameters %s run at the most, "
@@ -421,6 +438,7 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
     for (size_t i = 0; i < ranking.count; i++)
         ranked_free(&ranking.at[i]);
     free(ranking.at);
+    text_free(&ranking.module_names);
     return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }
 

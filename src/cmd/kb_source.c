@@ -1,5 +1,5 @@
-/* The source of an entry. Code and components bring their own; a pattern's is rendered from its
- * parameters. Whatever is printed is said to be what the parameters render to, or not. */
+/* The source of an entry. Code, components and modules bring their own; a pattern's is rendered
+ * from its parameters. Whatever is printed is said to be what the parameters render to, or not. */
 #include <string.h>
 
 #include "cmd/commands.h"
@@ -49,17 +49,38 @@ static bool harmless(const char *text)
     return true;
 }
 
+/* As its author wrote it, to the last byte: a module's hash is that of its bytes. */
+static int print_written(const char *source)
+{
+    if (!harmless(source))
+        return complain("kb", "its source has more than printable ASCII; look at it with --json.");
+    fputs(source, stdout);
+    return EXIT_WORKED;
+}
+
 /* A piece of code claims nothing: there is nothing to compare it with. */
 static int print_code(struct json_value code)
 {
     OWNED char *source = field_string(code, "source");
     if (!*source)
         return complain("kb", "there is no source in it.");
-    if (!harmless(source))
-        return complain("kb", "its source has more than printable ASCII; look at it with --json.");
-    fputs(source, stdout);
-    fputs(source[strlen(source) - 1] == '\n' ? "" : "\n", stdout);
-    return EXIT_WORKED;
+    int exit_code = print_written(source);
+    if (exit_code == EXIT_WORKED)
+        fputs(source[strlen(source) - 1] == '\n' ? "" : "\n", stdout);
+    return exit_code;
+}
+
+/* Of a module there are no parameters to compare it with, but what others made of its claim. */
+static int print_module(struct json_value entry, const char *source)
+{
+    OWNED char *status = field_string(json_get(entry, "verification"), "status");
+    int code = print_written(source);
+    if (code == EXIT_WORKED && strcmp(status, "confirmed") == 0)
+        complain("kb", "a module, as its author wrote it: others have confirmed its number.");
+    else if (code == EXIT_WORKED)
+        complain("kb",
+                 "careful: a module, as its author wrote it; nobody has confirmed its number.");
+    return code;
 }
 
 int kb_print_source(struct json_value entry)
@@ -70,6 +91,9 @@ int kb_print_source(struct json_value entry)
         return print_code(code);
     struct json_value body = kb_body(entry);
     warn_of_claim(entry);
+    OWNED char *module = field_module(body);
+    if (*module)
+        return print_module(entry, module);
     OWNED char *made = rendered(body, why);
     OWNED char *given = field_string(body, "implementation");
     if (!*given && !made)

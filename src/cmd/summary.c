@@ -225,10 +225,19 @@ static void add_measures(struct line *line, struct json_value thing)
     }
 }
 
+/* Of a claim of a module, that it is one; its C is no line. */
+static void add_module(struct line *line, struct json_value body)
+{
+    OWNED char *source = field_module(body);
+    if (*source && says_something(json_get(body, "commitment_id")))
+        line_addf(line, "module, %zu bytes of C  ", strlen(source));
+}
+
 static void say_pattern(struct line *line, struct json_value payload)
 {
     struct json_value pattern = json_get(payload, "pattern");
     add_measures(line, pattern);
+    add_module(line, pattern);
     add_member(line, "", first_of(pattern, "subject", "specialization"), "  ");
     add_id(line, first_of(pattern, "id", "name"), 0);
 }
@@ -342,6 +351,7 @@ static void say_component(struct line *line, struct json_value payload)
     struct json_value component = json_get(payload, "component");
     bool complete = json_get(payload, "collaboration_complete").kind == JSON_KIND_TRUE;
     add_measures(line, component);
+    add_module(line, component);
     if (complete) {
         line_style(line, STYLE_GREEN);
         line_add(line, slice_of("completes "));

@@ -11,7 +11,8 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, commit, measure, report  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, claim_module  # noqa: E402
+from claims import commit, measure, report  # noqa: E402
 from program import harmless, refused, row, worked  # noqa: E402
 
 
@@ -193,6 +194,39 @@ def kb_source_of_a_refuted_or_contested_claim_warns():
         check("is contested: dan, eve measured something else" in found["contested"].err, found["contested"].err)
         check("careful" not in found["confirmed"].err, found["confirmed"].err)
         check(all("stdint.h" in result.out for result in found.values()))
+
+
+@test
+def a_module_is_named_and_shown_and_not_run():
+    """What others confirm of it or not; its C comes as it was written, to the last byte."""
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        source = "/* a module */\nint answer = 1;"
+        told = claim_module(ada, "mod", source, 0.5)
+        found = worked("kb", "get", "mod", "--source", hub=hub)
+        equal(found.out, source, "source of what is claimed")
+        check("careful: a module" in found.err and "nobody has confirmed" in found.err, found.err)
+        for other in (bea, cid):
+            report(other, "mod", told)
+        found = worked("kb", "get", "mod", "--source", hub=hub)
+        equal(found.out, source, "source of what is confirmed")
+        check("others have confirmed its number" in found.err and "careful" not in found.err, found.err)
+        equal(row(worked("kb", "list", hub=hub).out, "ID", "mod")["STATUS"], "confirmed", "the row of a list")
+        check('"kind": "module"' in worked("kb", "get", "mod", hub=hub).out, "what get shows")
+        found = worked("kb", "top", "audio", hub=hub)
+        check("No claim of audio that others have confirmed is run here." in found.out, found.out)
+        check("not run: 1 confirmed module, others' C (mod): 'khub kb get ID --source'" in found.err, found.err)
+        confirmed(ada, (bea, cid), "good", GOOD)
+        top = worked("kb", "top", "audio", "--json", hub=hub)
+        equal([entry["id"] for entry in json.loads(top.out)], ["good"], "rows beside a module")
+        check("not run: 1 confirmed module" in top.err, top.err)
+        claim_module(ada, "refuted", source + "\n", 0.25)
+        shown = json.loads(worked("kb", "get", "refuted", "--json", hub=hub).out)[0]["entry"]["verification"]
+        for other in (bea, cid):
+            report(other, "refuted", {"nonce": shown["nonce"], "n": 64, "ratio": 0}, claim_holds=False)
+        found = worked("kb", "get", "refuted", "--source", hub=hub)
+        check("is refuted: bea, cid measured something else" in found.err, found.err)
+        check("refuted" not in worked("kb", "top", "audio", hub=hub).err, "a refuted module is none to run")
 
 
 if __name__ == "__main__":

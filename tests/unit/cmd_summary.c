@@ -38,6 +38,16 @@ static const struct {
     {MESSAGE_PATTERN_SHARE,
      "{\"pattern\":{\"id\":\"p\",\"ratio_heldout\":0.67,\"subject\":\"cpu\",\"confidence\":1}}",
      "ratio 0.670  cpu  p"},
+    {MESSAGE_PATTERN_SHARE, /* a claim of a module, */
+     "{\"pattern\":{\"id\":\"p\",\"commitment_id\":\"c\",\"subject\":\"cpu\",\"source\":"
+     "\"int a;\\n\"}}",
+     "module, 7 bytes of C  cpu  p"},
+    {MESSAGE_PATTERN_SHARE, /* of parameters, whatever else is in it, */
+     "{\"pattern\":{\"id\":\"p\",\"commitment_id\":\"c\",\"subject\":\"cpu\",\"source\":"
+     "\"int a;\\n\",\"parameters\":{}}}",
+     "cpu  p"},
+    {MESSAGE_PATTERN_SHARE, /* none, */
+     "{\"pattern\":{\"id\":\"p\",\"source\":\"int a;\"}}", "p"},
     {MESSAGE_PATTERN_SHARE, /* a claim, whose number is sealed */
      "{\"pattern\":{\"id\":\"p\",\"ratio_train\":0.67,\"subject\":\"cpu\"}}",
      "in training 0.670  cpu  p"},

@@ -19,6 +19,8 @@ const bodyOf = (entry) => entry.pattern ?? entry.code ?? entry.component ?? {};
 
 const number = (value) => (typeof value === 'number' ? String(Number(value.toPrecision(6))) : line(value ?? '', 64));
 
+const moduleText = (source) => `a module, ${counted(new TextEncoder().encode(source).length, 'byte')} of C`;
+
 /** A text of it in a line. */
 function gist(section, entry) {
   if (section === 'performance_benchmarks') {
@@ -29,6 +31,7 @@ function gist(section, entry) {
       `score ${number(score ?? 'none')}, ratio ${number(ratio ?? 'none')}` : JSON.stringify(others));
   }
   const { id, subject, source, parameters, title, ...others } = bodyOf(entry);
+  if (entry.verification?.kind === 'module') return `${title ? `${title}: ` : ''}${moduleText(source)}`;
   return title ?? (typeof source === 'string' ? source : JSON.stringify(parameters ?? others).replace(/^\{\}$/, ''));
 }
 
@@ -59,7 +62,8 @@ function verification(found) {
   if (!found) return null;
   return [h('h3', {}, `Claim: ${line(found.status, 40)}`), found.sealed ? h('p', { class: 'muted' },
     'Sealed: nobody sees its author\'s number until it is decided.') : null,
-  facts([['Ratio', found.ratio === undefined ? null : number(found.ratio)], ['Owner', name(found.owner)],
+  facts([['Of', found.kind === 'module' ? 'a module: its C, below, is what is measured' : 'parameters'],
+    ['Ratio', found.ratio === undefined ? null : number(found.ratio)], ['Owner', name(found.owner)],
     ['Workloads', found.n], ['Refuted parents', line((found.refuted_parents ?? []).join(', '))]]),
   h('ul', {}, (found.verifiers ?? []).map(verifier))];
 }

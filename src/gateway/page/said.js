@@ -7,11 +7,14 @@ const clause = (before, value) => (text(value) ? `${before}${text(value)}` : '')
 const short = (id) => text(id).slice(0, 8);
 const percent = (value) => (typeof value === 'number' ? `${Math.round(value * 100)} %` : '');
 
+const claimsModule = (body) => body?.commitment_id && body.parameters === undefined && text(body.source);
+
 const SAID = {
   chat: (p) => text(p.text),
   hello: (p) => `joined${clause(', for ', p.specialization)}${clause('; can ', list(p.capabilities))}`,
   presence: (p) => `${text(p.ai_id)} left${clause(': ', p.reason)}`,
-  pattern_share: (p) => `shared the pattern ${text(p.pattern?.id)}${clause(' of ', p.pattern?.subject)}`,
+  pattern_share: (p) => `shared the pattern ${text(p.pattern?.id)}${clause(' of ', p.pattern?.subject)}` +
+    (claimsModule(p.pattern) ? ', a module' : ''),
   code_share: (p) => `shared code: ${text(p.code?.name ?? p.code?.id)}${clause(', ', p.code?.language)}`,
   os_component_share: (p) => `${p.collaboration_complete ? 'completed a session with' : 'shared'} the component ` +
     `${text(p.component?.name)}${clause(': ', p.component?.title)}`,
