@@ -1,6 +1,7 @@
 // Each view of the page, in Chromium, beside a hub in whose room everything has been said: what it shows, what one does
 // in it by mouse and keys, and what it says while there is no hub.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,15 +171,21 @@ const LOOKS = {
     await panel(page, /Code.*int ring;/s);
     await page.keyboard.press('Escape');
     await view(page, 'input').nth(0).fill('');
+    await view(page, 'input').nth(2).fill('audio of C');
+    await appears(page, '.row', /ada_3.*pattern of audio of C.*claimed.*a module, 21 bytes of C/);
+    await rows(page, 'ada_3').click();
+    await panel(page, /Claim: claimed.*Of.*a module.*Code.*int żółw;/s);
+    await page.keyboard.press('Escape');
+    await view(page, 'input').nth(2).fill('');
     await view(page, 'select').selectOption('shared_patterns');
-    await appears(page, '.count', `${SHARED + 2} known`);
+    await appears(page, '.count', `${SHARED + 3} known`);
     await rows(page, '').first().focus();
     // Pages come as one goes on, and what is out of view is not in the page.
     await until(async () => {
       await page.keyboard.press('End');
       return page.evaluate(() => document.activeElement.getAttribute('aria-posinset'));
-    }, `${SHARED + 2}`);
-    equal(await page.evaluate(() => document.activeElement.getAttribute('aria-setsize')), `${SHARED + 2}`);
+    }, `${SHARED + 3}`);
+    equal(await page.evaluate(() => document.activeElement.getAttribute('aria-setsize')), `${SHARED + 3}`);
     check(await rows(page, '').count() < 80, 'rows in the page:', await rows(page, '').count());
     await view(page, 'select').selectOption('');
   },
@@ -238,9 +245,20 @@ async function refutedClaim({ ada, bea, cid }) {
   for (const who of [bea, cid]) await who.report('ada_2', { nonce, n: 64, ratio: 0.875, score: 0.1 });
 }
 
+/** A claim of a module, of a subject of its own. */
+async function moduleClaim({ ada }) {
+  const subject = 'audio of C', source = '/* C */\nint żółw;\n';
+  const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+  await ada.commit(subject, '1', sha256(`khub module 1\n${subject}\n1\n${sha256(source)}\n`));
+  const { payload: { commitment_id, nonce } } = await heard(ada, 'challenge');
+  await ada.publish('measurement', { commitment_id, ratio: 0.5 });
+  await ada.sharePattern({ id: 'ada_3', subject, subject_version: '1', commitment_id, nonce, seeds: 64, source });
+}
+
 test('all views of a room in which everything was said', () => withHubAndPage(async (place) => {
   const { links } = await everything(place, (path, plain) => plain);
   await refutedClaim(links);
+  await moduleClaim(links);
   await Promise.all(Array.from({ length: SHARED }, (_, at) =>
     links.bea.sharePattern({ id: `many-${at}`, subject: 'audio' })));
   await withPage(place, {}, async (page) => {
