@@ -13,7 +13,7 @@
 #include "cmd/terminal.h"
 #include "process/lifeline.h"
 
-#define ARGUMENTS_MAX 16u
+#define ARGUMENTS_MAX 32u
 #define TAIL_BYTES    8192
 #define TAIL_LINES    12u
 #define STOP_LOOK_MS  10

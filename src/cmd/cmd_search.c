@@ -278,15 +278,6 @@ static json_t *number_or_null(double number)
     return isfinite(number) ? json_real(number) : json_null();
 }
 
-static json_t *spent_json(const struct model_spent *spent)
-{
-    if (spent->requests == 0)
-        return json_null();
-    return json_pack("{s:i,s:i,s:I,s:I,s:f}", "requests", (int)spent->requests, "repeated",
-                     (int)spent->repeated, "tokens_in", (json_int_t)spent->in, "tokens_out",
-                     (json_int_t)spent->out, "cost", spent->cost);
-}
-
 /* Of a search with traces: the best's ratio on their earlier half and on the later. */
 static void add_traced(json_t *json, const struct outcome *outcome)
 {
@@ -308,7 +299,7 @@ static json_t *outcome_json(const struct running *running, const struct outcome 
         "bytes", (int)outcome->bytes, "candidates", (int)judge->judged, "refused",
         (int)judge->refused, "repeats", (int)judge->repeats, "simulations",
         (json_int_t)judge->simulations, "seconds", outcome->seconds, "elites",
-        (int)judge->archive.count, "best", best, "spent", spent_json(&outcome->spent), "ended",
+        (int)judge->archive.count, "best", best, "spent", exchange_spent(&outcome->spent), "ended",
         *outcome->why ? json_of_bytes(outcome->why) : json_null());
     if (json && running->traced)
         add_traced(json, outcome);

@@ -100,6 +100,15 @@ json_t *exchange_told(json_t *answers, const struct trial *trials, size_t count)
     return json_pack("{s:s,s:o}", "type", "told", "results", answers);
 }
 
+json_t *exchange_spent(const struct model_spent *spent)
+{
+    if (spent->requests == 0)
+        return json_null();
+    return json_pack("{s:i,s:i,s:I,s:I,s:f}", "requests", (int)spent->requests, "repeated",
+                     (int)spent->repeated, "tokens_in", (json_int_t)spent->in, "tokens_out",
+                     (json_int_t)spent->out, "cost", spent->cost);
+}
+
 /* ── what comes from outside ── */
 
 static int take_source(const json_t *source, struct trial *trial, char why[256])

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "search/model.h"
 #include "search/trial.h"
 
 /* Each is the caller's; NULL when out of memory. */
@@ -20,6 +21,9 @@ json_t *exchange_told(json_t *answers, const struct trial *trials, size_t count)
 /* One trial with what came of it: {"parameters" or "source", "ratio", "worst", "bytes",
  * "workloads"}, or {…, "refused": why}. */
 json_t *exchange_trial(const struct subject *subject, const struct trial *trial);
+
+/* {"requests", "repeated", "tokens_in", "tokens_out", "cost"}; null when nobody was asked. */
+json_t *exchange_spent(const struct model_spent *spent);
 
 /* Reads {"candidates": […]}: those that can be run go to ret_trials (at most `most`), each with a
  * null appended to `answers`; for one that can't, {"refused": why} is appended. Returns how many

@@ -19,7 +19,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 
 from gateway import Door  # noqa: E402
-from program import Running, table  # noqa: E402
+from model_server import asked, model, url  # noqa: E402
+from program import Running, refused, table  # noqa: E402
 
 PROCESSES = 5  # a hub, a gateway, and the three AIs that come at once
 # the fourth does not come while a test runs
@@ -154,6 +155,23 @@ def demo_can_be_watched_on_a_page():
         demo.process.send_signal(signal.SIGINT)
         demo.end()
         demo.leaves_nothing()
+
+
+@test
+def demo_s_last_ai_searches_by_whom_the_user_names():
+    """With the options by which a model is reached; the model is asked, and that is enough."""
+    with model("anthropic", {"text": "I can't do that."}) as server, \
+            Demo("--minutes", "0.1", "--patience", "600", "--by", "llm:tiny", "--model-url", url(server), "--model-wire", "anthropic",
+                 "--tokens", "50000") as demo:
+        wait_until(lambda: server.asked, "a question to the model")
+        check("Subject: networking" in asked(server.asked[0]), asked(server.asked[0])[:200])
+        words = next(words for words in demo.children().values() if "AI_Node_4" in words)
+        check("llm:tiny" in words and "50000" in words, words)
+        check(not any("--by" in words for words in demo.children().values() if "AI_Node_1" in words), "all search by it")
+        demo.process.send_signal(signal.SIGINT)
+        demo.end()
+        demo.leaves_nothing()
+    refused(2, "demo", "--by", "nobody", said=["'nobody' is no searcher", "llm:MODEL"])
 
 
 @test

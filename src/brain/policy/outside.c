@@ -86,6 +86,7 @@ static void ask(struct outside *outside, size_t most, brain_stop *stop)
     int count = proposer->propose(proposer, &state, most < PROPOSALS_MAX ? most : PROPOSALS_MAX,
                                   outside->asked, why);
     outside->count = count > 0 ? (size_t)count : 0;
+    outside->spent = proposer->spent;
     if (count < 0 && !atomic_load(stop))
         ended(outside, why);
     else if (count == 0)

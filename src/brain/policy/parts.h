@@ -182,6 +182,7 @@ struct outside {
     struct proposer proposer;                           /* state NULL: nobody, or no more */
     char name[sizeof(((struct proposer *)NULL)->name)]; /* stays when it has ended */
     char ended[256];                                    /* why it has; "": it has not */
+    struct model_spent spent;                           /* by a language model, so far */
     char split[SPLIT_SIZE];                             /* of its judge's workloads */
     bool at_once;       /* it proposes without taking its time, and is asked until a job is over */
     struct judge judge; /* also what it is shown of others' */

@@ -7,6 +7,7 @@
 
 #include "brain/policy/parts.h"
 #include "brain/words.h"
+#include "search/exchange.h"
 #include "wire/shown.h"
 
 /* ── measuring ── */
@@ -277,7 +278,7 @@ json_t *policy_summary(void *state)
                                       .traced = subject->traces,
                                       .textbook = subject->baseline_names[0]};
     json_t *ended = *brain->outside.ended ? json_string(brain->outside.ended) : json_null();
-    json_t *searcher =
-        json_pack("{s:s,s:o}", "searcher", outside_name(brain), "searcher_ended", ended);
+    json_t *searcher = json_pack("{s:s,s:o,s:o}", "searcher", outside_name(brain), "searcher_ended",
+                                 ended, "searcher_spent", exchange_spent(&brain->outside.spent));
     return merged(figures_json(&head, &figures), searcher);
 }
