@@ -25,6 +25,8 @@ void judge_heed(struct judge *judge, const atomic_bool *stop)
             evaluation_set_heed(judge->sets[i], stop);
     if (judge->windows)
         evaluation_set_heed(judge->windows, stop);
+    if (judge->windows)
+        evaluation_set_heed(judge->windows, stop);
 }
 
 void judge_end(struct judge *judge)
@@ -56,7 +58,7 @@ static void note(struct trial *trial, unsigned stage, struct score score)
     trial->stages = stage + 1;
 }
 
-/* The workloads to measure on, and how many. */
+/* The workloads to measure on, made when first wanted, and how many. */
 struct run {
     const struct subject *subject;
     struct evaluation_set **set;
@@ -66,10 +68,6 @@ struct run {
 static int run_here(struct judge *judge, struct run run, struct trial *trial,
                     struct score *ret_score, char why[256])
 {
-    if (!*run.set)
-        *run.set = evaluation_set_new_until(run.subject, judge->split, run.workloads, judge->stop);
-    if (!*run.set)
-        return give_up(judge, "out of memory", why);
     struct score score = trial_score(trial, *run.set);
     if (isnan(score.ratio))
         return give_up(judge, "out of memory", why);
@@ -82,7 +80,7 @@ static int run_source(struct judge *judge, struct run run, struct trial *trial,
                       struct score *ret_score, char why[256])
 {
     struct probe_report report;
-    probe_module(run.subject, trial->source, judge->split, run.workloads, judge->stop, &report);
+    probe_on(run.subject, trial->source, *run.set, judge->stop, &report);
     if (stopped(judge) || !probe_judged(report.result))
         return give_up(judge, report.why, why);
     trial->bytes = report.object_bytes;
@@ -100,6 +98,12 @@ static int run_source(struct judge *judge, struct run run, struct trial *trial,
 static int measure(struct judge *judge, struct run run, struct trial *trial,
                    struct score *ret_score, char why[256])
 {
+    if (!*run.set)
+        *run.set = evaluation_set_new_until(run.subject, judge->split, run.workloads, judge->stop);
+    if (!*run.set) {
+        give_up(judge, "out of memory", why);
+        return -1;
+    }
     int result = trial->kind == TRIAL_SOURCE ? run_source(judge, run, trial, ret_score, why)
                                              : run_here(judge, run, trial, ret_score, why);
     if (result >= 0)
