@@ -5,10 +5,7 @@
 #include <stdlib.h>
 
 #include "policy/file_system/cache.h"
-
-/* So each of simulate's two callers gets a simulator of its own: that of the rules has their code
- * in place of calls, and takes 0.8 of the time. */
-#define INLINED __attribute__((always_inline)) inline
+#include "policy/inlined.h"
 
 enum { HITS_MAX = 7, STAMP_MAX = (1 << 27) - 1 };
 enum place { ABSENT = 0, SMALL, MAIN, GHOST };
@@ -33,7 +30,7 @@ struct s3fifo_run {
     uint32_t small_frames, ghost_pages, given_up;
 };
 
-static void link_between(struct page *pages, uint32_t id, uint32_t older, uint32_t newer)
+INLINED static void link_between(struct page *pages, uint32_t id, uint32_t older, uint32_t newer)
 {
     pages[id].older = older;
     pages[id].newer = newer;
@@ -42,33 +39,36 @@ static void link_between(struct page *pages, uint32_t id, uint32_t older, uint32
 }
 
 /* A ring's newest is older than its head, and its oldest newer. */
-static void add_newest(struct page *pages, struct queue *queue, uint32_t id)
+INLINED static void add_newest(struct page *pages, struct queue *queue, uint32_t id)
 {
     link_between(pages, id, pages[queue->head].older, queue->head);
     pages[id].stamp = queue->newcomers++ & STAMP_MAX;
     queue->count++;
 }
 
-static void add_oldest(struct page *pages, struct queue *queue, uint32_t id)
+INLINED static void add_oldest(struct page *pages, struct queue *queue, uint32_t id)
 {
     link_between(pages, id, queue->head, pages[queue->head].newer);
     pages[id].stamp = queue->newcomers & STAMP_MAX;
     queue->count++;
 }
 
-static void take(struct page *pages, struct queue *queue, uint32_t id)
+INLINED static void take(struct page *pages, struct queue *queue, uint32_t id)
 {
     pages[pages[id].older].newer = pages[id].newer;
     pages[pages[id].newer].older = pages[id].older;
     queue->count--;
 }
 
-static uint32_t take_oldest(struct page *pages, struct queue *queue)
+INLINED static uint32_t take_oldest(struct page *pages, struct queue *queue)
 {
     uint32_t id = pages[queue->head].newer;
     take(pages, queue, id);
     return id;
 }
+
+/* From here on: so each of simulate's two callers gets a simulator of its own; that of the rules
+ * has their code in place of calls, and takes 0.8 of the time. */
 
 /* Makes one frame free. */
 INLINED static void evict(struct s3fifo_run *cache)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "policy/inlined.h"
+
 #define NOBODY UINT32_MAX
 
 struct task {
@@ -34,32 +36,44 @@ struct cpu {
     double responses, *slowdowns;
 };
 
-static bool before(const struct waiting *a, const struct waiting *b)
+INLINED static bool before(const struct waiting *a, const struct waiting *b)
 {
     return a->deadline != b->deadline ? a->deadline < b->deadline : a->turn < b->turn;
 }
 
-static void line_push(struct cpu *cpu, struct waiting item)
+/* Member by member: of a struct assignment a sanitizer makes a call, which takes longer than all
+ * else here. */
+INLINED static void put(struct waiting *to, const struct waiting *from)
 {
+    to->deadline = from->deadline;
+    to->turn = from->turn;
+    to->id = from->id;
+}
+
+static void line_push(struct cpu *cpu, int64_t deadline, uint64_t turn, uint32_t id)
+{
+    const struct waiting item = {deadline, turn, id};
     struct waiting *line = cpu->line;
     uint32_t at = cpu->waiting++;
     for (; at > 0 && before(&item, &line[(at - 1) / 2]); at = (at - 1) / 2)
-        line[at] = line[(at - 1) / 2];
-    line[at] = item;
+        put(&line[at], &line[(at - 1) / 2]);
+    put(&line[at], &item);
 }
 
-static struct waiting line_pop(struct cpu *cpu)
+/* Who is next. */
+static uint32_t line_pop(struct cpu *cpu)
 {
-    struct waiting *line = cpu->line, first = line[0], item = line[--cpu->waiting];
-    uint32_t at = 0, count = cpu->waiting;
+    struct waiting *line = cpu->line, item;
+    uint32_t first = line[0].id, at = 0, count = --cpu->waiting;
+    put(&item, &line[count]);
     for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
         if (child + 1 < count && before(&line[child + 1], &line[child]))
             child++;
         if (!before(&line[child], &item))
             break;
-        line[at] = line[child];
+        put(&line[at], &line[child]);
     }
-    line[at] = item;
+    put(&line[at], &item);
     return first;
 }
 
@@ -73,7 +87,7 @@ static void put_in_line(struct cpu *cpu, uint32_t id, int64_t now)
 {
     struct task *task = &cpu->tasks[id];
     task->deadline = deadline_of(cpu, now, task);
-    line_push(cpu, (struct waiting){task->deadline, ++cpu->turns, id});
+    line_push(cpu, task->deadline, ++cpu->turns, id);
 }
 
 static void admit(struct cpu *cpu)
@@ -81,7 +95,10 @@ static void admit(struct cpu *cpu)
     while (cpu->arrived < cpu->count && cpu->jobs[cpu->arrived].arrival <= cpu->now) {
         uint32_t id = cpu->arrived++;
         const struct job *job = &cpu->jobs[id];
-        cpu->tasks[id] = (struct task){.remaining = job->service, .idle_since = job->arrival};
+        struct task *task = &cpu->tasks[id];
+        task->remaining = job->service;
+        task->idle_since = job->arrival;
+        task->attained = task->slice_left = 0;
         put_in_line(cpu, id, job->arrival);
     }
 }
@@ -92,13 +109,13 @@ static void boost(struct cpu *cpu)
     struct waiting *line = cpu->line;
     uint32_t count = cpu->waiting;
     while (cpu->waiting > 0) { /* sorted from the end: the last one pushed is the first */
-        struct waiting first = line_pop(cpu);
-        line[cpu->waiting] = first;
+        uint32_t first = line_pop(cpu);
+        line[cpu->waiting].id = first;
     }
     for (uint32_t i = 0; i < count / 2; i++) {
-        struct waiting other = line[i];
-        line[i] = line[count - 1 - i];
-        line[count - 1 - i] = other;
+        uint32_t other = line[i].id;
+        line[i].id = line[count - 1 - i].id;
+        line[count - 1 - i].id = other;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct task *task = &cpu->tasks[line[i].id];
@@ -128,9 +145,9 @@ static void dispatch(struct cpu *cpu)
         if (task->deadline <= cpu->line[0].deadline)
             return;
         /* turn 0: before all with the same deadline, as it was */
-        line_push(cpu, (struct waiting){task->deadline, 0, cpu->running});
+        line_push(cpu, task->deadline, 0, cpu->running);
     }
-    cpu->running = line_pop(cpu).id;
+    cpu->running = line_pop(cpu);
     if (cpu->running != cpu->last && cpu->policy)
         cpu->now += cpu->policy->switch_cost;
     cpu->last = cpu->running;
