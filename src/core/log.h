@@ -15,7 +15,8 @@ struct commit {
     void *ctx;
     uint64_t after; /* seqs of a new log begin above this one */
     /* An ENTRY_MESSAGE that was taken, and then could not be kept after all: it is never
-     * committed. */
+     * committed. Neither is one that the same peer proposed behind it before this was called: each
+     * of them is lost as well. */
     void (*lose)(void *ctx, const struct entry *entry);
 };
 

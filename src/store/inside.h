@@ -231,6 +231,7 @@ struct item {
                            what it brings only the length is said: it lies behind them */
     bool applied;       /* by propose: not to be handed back */
     bool lost;          /* it could not be kept */
+    uint64_t losses;    /* that the hub had heard of when it proposed this */
 };
 
 /* Items in the order in which they were proposed: entries of one turn of the hub's, or messages of
@@ -240,6 +241,7 @@ struct batch {
     size_t count, capacity;
     size_t urgent;     /* items for which somebody waits */
     uint64_t begun_ns; /* of the monotonic clock: when the first entry came; 0: none did */
+    uint64_t losses;   /* with this batch the hub has heard of so many; 0: as many as before */
     struct text bytes;
     STAILQ_ENTRY(batch) next;
 };
@@ -294,6 +296,9 @@ struct store {
     struct checkpoint *gathering; /* NULL: none */
     struct batch *filling;        /* entries, and rooms that are to be forgotten */
     struct batch *keeping;        /* messages, and which are taken back: nobody waits for them */
+    uint64_t losses_heard;        /* how often messages were given up, as far as it knows */
+    size_t under_way;             /* messages that will be handed back, */
+    size_t stale;                 /* and the first of them that were proposed without knowing */
     char failure_said[STORE_WHY_SIZE];
 
     pthread_mutex_t mutex;
@@ -312,6 +317,7 @@ struct store {
     pthread_mutex_t waking; /* its own, so that who was woken need not wait for the waker */
 
     _Atomic size_t backlog;   /* bytes */
+    uint64_t losses;          /* the thread's: how often messages were given up */
     struct store_log *packed; /* the thread's: whose packs have memory, though they are empty */
     struct checkpoint *checkpoint; /* the thread's: the one that is being written; NULL: none */
     struct backup backup;          /* the thread's */

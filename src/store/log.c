@@ -112,12 +112,19 @@ struct store_log *log_find(const struct store *store, struct slice room)
     return NULL;
 }
 
+/* A message that the hub waits for. */
+static bool item_comes_back(const struct item *item)
+{
+    return item->kind == ITEM_ENTRY && item->entry.kind == ENTRY_MESSAGE && !item->applied;
+}
+
 static int log_propose(void *state, struct entry *entry)
 {
     struct store_log *log = state;
     struct store *store = log->store;
     assert(!log->dead && !entry->seq);
-    if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
+    /* it would stand before what is given up, but is not handed back yet */
+    if (entry->kind == ENTRY_MESSAGE && (atomic_load(&store->failing) || store->stale))
         return -1;
     if (store->filling->bytes.len > BATCH_EARLY)
         hand_over(store, false, false); /* between two entries */
@@ -129,8 +136,10 @@ static int log_propose(void *state, struct entry *entry)
     struct item *item = batch_begin(log, batch, ITEM_ENTRY);
     struct slice place = item->entry.bytes;
     item->applied = applied;
+    item->losses = store->losses_heard;
     item->entry = *entry;
     item->entry.bytes = place;
+    store->under_way += item_comes_back(item);
     text_add(&batch->bytes, entry->bytes);
     text_add(&batch->bytes, entry->blob);
     batch_end(store, batch, item);
@@ -202,6 +211,12 @@ struct log store_log(struct store *store, struct slice room, struct commit commi
 static bool item_hand_back(const struct batch *batch, struct item *item)
 {
     struct store_log *log = item->log;
+    struct store *store = log->store;
+    if (item_comes_back(item)) {
+        assert(store->under_way > 0);
+        store->under_way--;
+        store->stale -= store->stale > 0;
+    }
     if (log->dead || item->applied || item->kind != ITEM_ENTRY)
         return false;
     assert(item->entry.seq <= log->seq);
@@ -227,7 +242,7 @@ static struct batch *done_take(struct store *store)
 static void batch_recycle(struct store *store, struct batch *batch)
 {
     batch->count = batch->urgent = 0;
-    batch->begun_ns = 0;
+    batch->begun_ns = batch->losses = 0;
     text_clear(&batch->bytes);
     if (batch->bytes.capacity > BATCH_KEPT_MAX)
         text_free(&batch->bytes);
@@ -264,6 +279,10 @@ void store_take(struct store *store)
         size_t messages = 0;
         for (size_t i = 0; i < batch->count; i++)
             messages += item_hand_back(batch, &batch->items[i]);
+        if (batch->losses) { /* what is under way was proposed before this was heard */
+            store->losses_heard = batch->losses;
+            store->stale = store->under_way;
+        }
         if (messages && store->options.taken)
             store->options.taken(store->options.ctx, batch->begun_ns, messages);
         batch_recycle(store, batch);

@@ -1,7 +1,11 @@
 /* The store's thread: what it does next, and what it does when the disk won't have it.
  *
  * What can't be written (a full disk, a failing one) is tried again every RETRY_MS, and whatever
- * else comes is held back behind it; but messages among it are given up and their senders told. */
+ * else comes is held back behind it; but messages among it are given up and their senders told.
+ *
+ * One that is given up must not be overtaken by those that its sender had said behind it, should
+ * there be room again by then. So each item says of how many such losses the hub had heard when it
+ * proposed it, and what was proposed without having heard of the last is given up too. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -81,15 +85,17 @@ static void hand_on_all(struct store *store, struct group *group)
     wake(store);
 }
 
-/* Takes the messages out of a batch that can't be written: what happened without anybody asking
- * stays, and what is derived. NULL when there are none. */
-static struct batch *messages_of(struct batch *batch)
+/* Takes the messages out of a batch that can't be written, if the hub had heard of fewer than so
+ * many losses: what happened without anybody asking stays, and what is derived. NULL when there are
+ * none. */
+static struct batch *messages_of(struct batch *batch, uint64_t losses)
 {
     struct batch *lost = NULL;
     size_t left = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
-        if (item->kind != ITEM_ENTRY || item->entry.kind != ENTRY_MESSAGE || item->applied) {
+        if (item->kind != ITEM_ENTRY || item->entry.kind != ENTRY_MESSAGE || item->applied ||
+            item->losses >= losses) {
             batch->items[left++] = *item;
             continue;
         }
@@ -110,13 +116,13 @@ static struct batch *messages_of(struct batch *batch)
     return lost;
 }
 
-/* Takes the messages out of all of them. */
-static void messages_of_all(struct batch_list *batches, struct batch_list *lost)
+/* The same of all of them. */
+static void messages_of_all(struct batch_list *batches, uint64_t losses, struct batch_list *lost)
 {
     struct batch *batch;
     STAILQ_FOREACH(batch, batches, next)
     {
-        struct batch *out = messages_of(batch);
+        struct batch *out = messages_of(batch, losses);
         if (out)
             STAILQ_INSERT_TAIL(lost, out, next);
     }
@@ -126,15 +132,28 @@ static void messages_of_all(struct batch_list *batches, struct batch_list *lost)
 static void give_up_messages(struct store *store, struct group *group)
 {
     struct group lost = {.batches = STAILQ_HEAD_INITIALIZER(lost.batches)};
-    const struct batch *batch;
-    messages_of_all(&group->batches, &lost.batches);
+    struct batch *batch, *last = NULL;
+    messages_of_all(&group->batches, UINT64_MAX, &lost.batches);
     pthread_mutex_lock(&store->mutex);
-    messages_of_all(&store->waiting, &lost.batches);
+    messages_of_all(&store->waiting, UINT64_MAX, &lost.batches);
     store->waiting_urgent = 0;
     STAILQ_FOREACH(batch, &store->waiting, next)
     store->waiting_urgent += batch->urgent;
     pthread_mutex_unlock(&store->mutex);
+    STAILQ_FOREACH(batch, &lost.batches, next)
+    last = batch;
+    if (last) /* none of them is to come when the hub has heard of it */
+        last->losses = ++store->losses;
     hand_on_all(store, &lost);
+}
+
+/* What was proposed before the hub had heard of the last that was given up is so as well. */
+static void give_up_stale(struct store *store, struct group *group)
+{
+    struct group lost = {.batches = STAILQ_HEAD_INITIALIZER(lost.batches)};
+    messages_of_all(&group->batches, store->losses, &lost.batches);
+    if (!STAILQ_EMPTY(&lost.batches))
+        hand_on_all(store, &lost);
 }
 
 static bool group_is_empty(const struct group *group)
@@ -352,6 +371,9 @@ static bool write_group(struct store *store, struct work *work, struct checkpoin
     struct group *group = &work->group;
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
+    give_up_stale(store, group);
+    if (group_is_empty(group))
+        return false;
     if (checkpoint && transaction_run(&store->database, group, checkpoint, why) == 0)
         return true;
     while (transaction_run(&store->database, group, NULL, why) < 0) {

@@ -34,12 +34,15 @@ TAILQ_HEAD(undo_list, undo);
 
 static struct {
     pthread_mutex_t mutex;
+    pthread_cond_t changed; /* a call is held, or let go on */
     sqlite3_vfs *real;
-    bool armed, struck, dead, keeps_sectors;
+    bool armed, struck, dead, keeps_sectors, holds, held;
     enum fault fault;
     unsigned at, calls, seed;
     struct undo_list undone; /* the newest last */
-} disk = {.mutex = PTHREAD_MUTEX_INITIALIZER, .undone = TAILQ_HEAD_INITIALIZER(disk.undone)};
+} disk = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+          .changed = PTHREAD_COND_INITIALIZER,
+          .undone = TAILQ_HEAD_INITIALIZER(disk.undone)};
 
 const char *fault_text(enum fault fault)
 {
@@ -116,6 +119,11 @@ static bool strikes(void)
     if (!disk.armed || ++disk.calls != disk.at)
         return false;
     disk.struck = true;
+    disk.held = disk.holds;
+    pthread_cond_broadcast(&disk.changed);
+    while (disk.holds)
+        pthread_cond_wait(&disk.changed, &disk.mutex);
+    disk.held = false;
     return true;
 }
 
@@ -323,6 +331,29 @@ void fault_arm(enum fault fault, unsigned at, unsigned seed)
     disk.at = at;
     disk.calls = 0;
     disk.seed = seed;
+    pthread_mutex_unlock(&disk.mutex);
+}
+
+void fault_hold(void)
+{
+    pthread_mutex_lock(&disk.mutex);
+    disk.holds = true;
+    pthread_mutex_unlock(&disk.mutex);
+}
+
+void fault_await_held(void)
+{
+    pthread_mutex_lock(&disk.mutex);
+    while (!disk.held)
+        pthread_cond_wait(&disk.changed, &disk.mutex);
+    pthread_mutex_unlock(&disk.mutex);
+}
+
+void fault_let_go_on(void)
+{
+    pthread_mutex_lock(&disk.mutex);
+    disk.holds = false;
+    pthread_cond_broadcast(&disk.changed);
     pthread_mutex_unlock(&disk.mutex);
 }
 

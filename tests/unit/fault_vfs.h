@@ -24,6 +24,10 @@ void fault_keep_sectors(bool keeps);
 /* The call of that number from now on, from 1, is struck. How much a crash leaves is drawn from the
  * seed. */
 void fault_arm(enum fault fault, unsigned at, unsigned seed);
+/* The call that will be struck waits there until it is let go on. */
+void fault_hold(void);
+void fault_await_held(void);
+void fault_let_go_on(void);
 /* The disk is a good one again. Was a call struck? */
 bool fault_disarm(void);
 

@@ -260,11 +260,53 @@ static void test_what_waits_to_be_taken_back_is_not_shown(void **state)
     end(world);
 }
 
+static const char *fate(const struct world *world, size_t at, const char *text)
+{
+    assert_true(at < world->count);
+    assert_string_equal(world->seen[at].text, text);
+    return world->seen[at].lost ? "lost" : "kept";
+}
+
+/* One could not be kept, and there is room again before the hub has heard of it: what it had
+ * proposed behind that one is not kept either, and what comes then waits for that. */
+static void test_none_overtakes_one_that_is_given_up(void **state)
+{
+    struct world *world = *state;
+    begin(world, STORE_SYNC_ALWAYS);
+    propose(world, ENTRY_MESSAGE, "before");
+    await(world, 1);
+    end(world);
+    begin(world, STORE_SYNC_ALWAYS); /* with a log that has nothing to give back */
+    fault_hold();
+    fault_arm(FAULT_FULL, 1, 1);
+    assert_int_equal(propose(world, ENTRY_MESSAGE, "given up"), 0);
+    store_push(world->store);
+    fault_await_held();
+    assert_int_equal(propose(world, ENTRY_MESSAGE, "behind"), 0); /* all is well, so far */
+    assert_int_equal(propose(world, ENTRY_LEAVE, "gone"), 0);
+    fault_let_go_on();
+    while (!world->count)
+        await_news(world);
+    assert_string_equal(fate(world, 0, "given up"), "lost");
+    while (store_failure(world->store))
+        await_news(world);
+    assert_true(fault_disarm());
+    assert_int_equal(propose(world, ENTRY_MESSAGE, "too early"), -1);
+    await(world, 3);
+    assert_string_equal(fate(world, 1, "behind"), "lost");
+    assert_string_equal(fate(world, 2, "gone"), "kept");
+    assert_int_equal(propose(world, ENTRY_MESSAGE, "after"), 0);
+    await(world, 4);
+    assert_string_equal(fate(world, 3, "after"), "kept");
+    end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {STORE_TEST(test_a_disk_that_fails_at_any_call),
                                        STORE_TEST(test_a_log_that_is_moved_often),
-                                       STORE_TEST(test_what_waits_to_be_taken_back_is_not_shown)};
+                                       STORE_TEST(test_what_waits_to_be_taken_back_is_not_shown),
+                                       STORE_TEST(test_none_overtakes_one_that_is_given_up)};
     fault_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
