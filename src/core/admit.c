@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+#include "core/behind.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/names.h"
@@ -170,6 +171,7 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct mess
     text_add_literal(text, "}");
     hub_message_end(&request, MESSAGE_HEARTBEAT, &outgoing);
     effect_to_connection(&request, &outgoing, &seat);
+    behind_heard(peer, message);
     peer_read(hub, peer, message, now);
 }
 
@@ -209,25 +211,54 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         peer_refuse(hub, peer, refusal, message->message_id, now);
 }
 
-/* The message can't be kept. */
+/* The message can't be kept. lost: it had been taken. */
 static void admit_unkept(struct hub *hub, struct peer *peer, struct room *room,
-                         const struct message *message, int64_t now)
+                         const struct message *message, bool lost, int64_t now)
 {
     struct refusal refusal;
     if (hub->config.receives && hello_receive(hub, peer, room, message, now))
         return;
+    struct request request = {.hub = hub,
+                              .room = peer->room ? peer->room : hub->lobby,
+                              .from = peer->id,
+                              .member = peer->member,
+                              .message = message,
+                              .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    if (request_is_repeat(&request)) { /* it is kept already */
+        request_ack_again(&request);
+        return;
+    }
     refuse(&refusal, WIRE_STORAGE_UNAVAILABLE,
            "the hub can't keep this message now: nothing came of it; send it again later");
-    peer_refuse(hub, peer, &refusal, message->message_id, now);
+    behind_note(peer, message, lost);
+    behind_write(peer, message, &request.extra);
+    hub->refused++;
+    hub_error(&request, &seat, &refusal, message->message_id);
+    text_free(&request.extra);
+}
+
+/* What it stands behind could not be kept. (It may have been taken before.) */
+static int admit_behind(struct request *request, struct peer *peer)
+{
+    request->room = peer->room;
+    if (request_is_repeat(request))
+        return 0;
+    int error = behind_check(peer, request->message, request->refusal);
+    if (error < 0)
+        behind_write(peer, request->message, &request->extra);
+    return error;
 }
 
 /* A guest that says more than its hello would join by that, and as no observer. */
-static int admit_guest(const struct peer *peer, const struct message *message,
-                       struct refusal *ret_refusal)
+static int admit_guest(struct request *request, struct peer *peer)
 {
+    const struct message *message = request->message;
     if (!peer->guest || peer->under_way || message->type == MESSAGE_HELLO)
         return 0;
-    return refuse(ret_refusal, WIRE_STORAGE_UNAVAILABLE,
+    behind_note(peer, message, false);
+    behind_write(peer, message, &request->extra);
+    return refuse(request->refusal, WIRE_STORAGE_UNAVAILABLE,
                   "the hub could not keep that you joined (\"kept\":false): say hello again before "
                   "this");
 }
@@ -262,7 +293,7 @@ static void request_propose(struct request *request, struct slice room_name, int
         return;
     peer = peer_find(hub, request->from); /* what was committed just now may have expelled it */
     if (peer)
-        admit_unkept(hub, peer, room, request->message, now);
+        admit_unkept(hub, peer, room, request->message, false, now);
     peer_applied(hub, &entry);
 }
 
@@ -276,7 +307,7 @@ void admit_lost(struct room *room, const struct entry *entry)
                   message_parse(entry->bytes, &message, &refusal) == 0;
     assert(parsed); /* it was admitted */
     if (peer && parsed)
-        admit_unkept(hub, peer, room, &message, entry->time_ms);
+        admit_unkept(hub, peer, room, &message, true, entry->time_ms);
     peer_applied(hub, entry);
 }
 
@@ -316,7 +347,9 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .refusal = refusal};
     int judgement = 0, error = admit_challenged(peer, refusal);
     if (error == 0)
-        error = admit_guest(peer, message, refusal);
+        error = admit_behind(&request, peer);
+    if (error == 0)
+        error = admit_guest(&request, peer);
     if (error == 0)
         error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
     if (error == 0) {

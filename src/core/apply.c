@@ -162,6 +162,16 @@ static void ack_send(struct request *request, uint64_t seq, bool delivered)
     effect_to_connection(request, &outgoing, &seat);
 }
 
+bool request_is_repeat(struct request *request)
+{
+    return request->room && repeat_check(request, &request->receipt);
+}
+
+void request_ack_again(struct request *request)
+{
+    ack_send(request, receipt_seq(&request->receipt), receipt_delivered(&request->receipt));
+}
+
 /* It was accepted: its sender, who asked for acks, hears so, and may say it again. */
 static void request_acknowledge(struct request *request)
 {
@@ -177,7 +187,7 @@ static void request_proceed(struct request *request)
     enum message_type type = request->message->type;
     const struct handler *handler = &handlers[type];
     if (request->repeated) {
-        ack_send(request, receipt_seq(&request->receipt), receipt_delivered(&request->receipt));
+        request_ack_again(request);
         return;
     }
     request->hub->messages++;

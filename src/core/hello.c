@@ -673,6 +673,7 @@ bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
         !hello_observes(message))
         return false;
     peer_receive(hub, peer, room, message->sender_id, hello.specialization);
+    peer->guest->acks = hello.acks;
     struct member asker = *peer->guest;
     asker.specialization = hello.specialization;
     request.member = &asker;

@@ -40,6 +40,7 @@ void hub_free(struct hub *hub)
     free(hub->rooms);
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         slice_free(&hub->peers[i].ai_id);
+        slice_free(&hub->peers[i].unkept);
         free(hub->peers[i].guest);
     }
     free(hub->peers);

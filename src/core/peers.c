@@ -68,6 +68,7 @@ void peer_drop(struct hub *hub, struct peer *peer)
     assert(peer->id && hub->peer_count > 0);
     guest_end(peer);
     slice_free(&peer->ai_id);
+    slice_free(&peer->unkept);
     if (peer->principal)
         peer->principal->under_way -= peer->under_way;
     principal_give(hub, peer->principal);

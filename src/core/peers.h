@@ -28,6 +28,8 @@ struct peer {
     int64_t cursor_at;        /* hub clock at which one was last proposed */
     unsigned bad_lines;       /* in a row */
     struct spending spending; /* while it has no principal */
+    struct slice unkept; /* owned: message_id of what could not be kept (behind.h); len 0: none */
+    bool unkept_lost;    /* and had been taken */
 };
 
 /* A connection was opened: nobody's yet. */

@@ -61,6 +61,9 @@ struct request {
 
 /* All that may refuse a message for the state's sake. Changes nothing. 0, or -code. */
 int request_check(struct request *request);
+/* Was it accepted before, of a member with acks? Then it may be acked again. */
+bool request_is_repeat(struct request *request);
+void request_ack_again(struct request *request);
 /* Who stands behind its sender. */
 struct slice request_owner(const struct request *request);
 /* Relays the request's own line by the relay rule. */

@@ -319,6 +319,7 @@ static void message_push(struct async *async, int room, const struct entry *entr
         (!holder || holder->room != room || holder->name != said->sender))
         world_fail(world, "a token is good for peer %llx, which is not %s here",
                    (unsigned long long)entry->takes_over, names[said->sender]);
+    proposed->line = connection->lines;
     proposed->sender = said->sender;
     proposed->type = said->type;
     proposed->flawed = said->flaws != 0;
@@ -462,9 +463,10 @@ static bool message_check(struct async *async, const struct proposed *proposed,
     struct connection *connection = connection_find(async, proposed->entry.peer);
     uint64_t taken = after.messages - before->messages, refused = after.refused - before->refused;
     unsigned errors = 0;
-    bool offline = false;
+    bool offline = false, acked = false;
     for (size_t i = 0; i < async->commit.count; i++) {
         const struct answer *answer = &async->commit.at[i];
+        acked |= answer->to == proposed->entry.peer && strcmp(answer->type, "ack") == 0;
         if (answer->to != proposed->entry.peer || strcmp(answer->type, "error") != 0 ||
             strcmp(answer->in_reply_to, proposed->message_id) != 0)
             continue;
@@ -481,6 +483,12 @@ static bool message_check(struct async *async, const struct proposed *proposed,
                   (connection->name != NOBODY && connection->name != proposed->sender)))
         world_fail(world, "peer %llx is %d in room %d", (unsigned long long)connection->id,
                    connection->name, connection->room);
+    if (taken && proposed->type == MESSAGE_HELLO)
+        connection->unkept = 0; /* it may have had no acks before */
+    if (taken && acked && connection->unkept && connection->unkept < proposed->line)
+        world_fail(world, "%s is line %u of peer %llx, and taken behind line %u, which was not",
+                   proposed->message_id, proposed->line, (unsigned long long)connection->id,
+                   connection->unkept);
     if (taken && proposed->flawed)
         world_fail(world, "%s is ill, and was taken", proposed->message_id);
     if (taken)
@@ -545,13 +553,21 @@ void async_commit(struct async *async, int room, size_t count)
     }
 }
 
-void async_lose(struct async *async, int room, size_t place)
+void async_unkept(struct async *async, struct connection *connection, unsigned line,
+                  const char *message_id)
+{
+    struct link *link = connection_link(async, connection);
+    if (!link || (connection->unkept && connection->unkept <= line))
+        return;
+    connection->unkept = line;
+    snprintf(link->unkept, sizeof link->unkept, "%s", message_id);
+}
+
+static void lose_one(struct async *async, int room, size_t place)
 {
     struct world *world = async->world;
     struct queue *queue = &async->queues[room];
     struct proposed proposed = queue->at[place];
-    if (proposed.entry.kind != ENTRY_MESSAGE)
-        return;
     struct connection *connection = connection_find(async, proposed.entry.peer);
     memmove(&queue->at[place], &queue->at[place + 1], (--queue->count - place) * sizeof *queue->at);
     world_say(world, "%s is lost", proposed.message_id);
@@ -562,11 +578,29 @@ void async_lose(struct async *async, int room, size_t place)
     bool told = async->call.count == 1 && answer->to == proposed.entry.peer &&
                 strcmp(answer->in_reply_to, proposed.message_id) == 0 &&
                 strcmp(answer->code, code) == 0;
-    if (connection->closed ? async->call.count != 0 : !told)
+    bool acked = async->call.count == 1 && strcmp(answer->type, "ack") == 0; /* of before */
+    if (connection->closed ? async->call.count != 0 : !told && !acked)
         world_fail(world, "%s was lost, and answered %zu times (%s to %s)", proposed.message_id,
                    async->call.count, answer->code, answer->in_reply_to);
+    if (proposed.type != MESSAGE_HELLO && !acked)
+        async_unkept(async, connection, proposed.line, proposed.message_id);
     connection_settle(async, connection);
     proposed_free(&proposed);
+}
+
+void async_lose(struct async *async, int room, size_t place)
+{
+    struct queue *queue = &async->queues[room];
+    const struct entry first = queue->at[place].entry;
+    if (first.kind != ENTRY_MESSAGE)
+        return;
+    while (place < queue->count) {
+        const struct entry *entry = &queue->at[place].entry;
+        if (entry->kind == ENTRY_MESSAGE && entry->peer == first.peer)
+            lose_one(async, room, place);
+        else
+            place++;
+    }
 }
 
 /* ── lives ── */

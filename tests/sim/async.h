@@ -28,10 +28,13 @@ struct connection {
     unsigned under_way; /* messages proposed and not yet committed */
     uint64_t seq;       /* the highest it was told */
     int64_t heard;      /* the clock at which it last said something that is taken */
+    unsigned lines;     /* that it said */
+    unsigned unkept;    /* which of them could not be kept, and is not named since; 0: none */
 };
 
 struct proposed {
     struct entry entry; /* the bytes are a copy */
+    unsigned line;      /* which of its connection's */
     char message_id[48];
     int sender;
     enum message_type type;
@@ -101,8 +104,12 @@ void async_serve(struct async *async, const struct text before[ROOMS]);
 void async_crash(struct async *async);
 /* The oldest `count` proposals of the room are committed. */
 void async_commit(struct async *async, int room, size_t count);
-/* The proposal at this place, if it is a message, can't be kept after all. */
+/* The proposal at this place, if it is a message, can't be kept after all, nor any that its peer
+ * made behind it. */
 void async_lose(struct async *async, int room, size_t place);
+/* That line of the connection's could not be kept. */
+void async_unkept(struct async *async, struct connection *connection, unsigned line,
+                  const char *message_id);
 /* Before each call of the hub. */
 void async_begin(struct async *async);
 /* The present connection of a link. */

@@ -460,6 +460,23 @@ static void model_accept(struct world *world, struct said *said, int room)
         model_acknowledge(world, said, room);
 }
 
+/* Does it stand behind what could not be kept? Of that one itself no more, and of what it is that
+ * can't be kept now. */
+static bool model_behind(struct world *world, const struct said *said, int room, bool repeat)
+{
+    struct link *link = &world->links[said->link];
+    uint64_t heard = code_heard(world, said->link);
+    if (repeat || said->bad_line || link->name != said->sender || !acked(world, said, room) ||
+        (heard & FLAW(RATE_LIMITED)))
+        return false;
+    if (link->unkept[0] && strcmp(link->unkept, said->message_id) != 0)
+        return true;
+    link->unkept[0] = '\0';
+    if (world->log_failed)
+        memcpy(link->unkept, said->message_id, sizeof link->unkept);
+    return false;
+}
+
 void model_line(struct world *world, struct said *said)
 {
     struct link *link = &world->links[said->link];
@@ -500,7 +517,11 @@ void model_line(struct world *world, struct said *said)
     bool beat = said->type == MESSAGE_HEARTBEAT && link->name != NOBODY && !said->bad_line;
     if (beat)
         codes = 0; /* a sign of life is looked at no further */
+    if (model_behind(world, said, room, repeat))
+        codes |= FLAW(STORAGE_UNAVAILABLE);
     uint64_t incidental = said->bad_line ? 0 : incidental_codes(world, said);
+    if (beat && said->gives_up && !incidental && link_level(world, said->link) == 2)
+        link->unkept[0] = '\0';
     if (codes || incidental)
         model_refuse(world, said, codes | incidental);
     else if (repeat)

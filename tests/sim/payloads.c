@@ -567,6 +567,11 @@ static void make_talk(struct maker *maker)
         put_raw_member(maker->writer, "seq", seq);
         return;
     }
+    if (maker->said->type == MESSAGE_HEARTBEAT && link->unkept[0] && below(maker, 2)) {
+        maker->said->gives_up = true;
+        put_text_member(maker->writer, "refused", link->unkept);
+        return;
+    }
     make_reply(maker);
     if (maker->said->type == MESSAGE_CHAT && flaw_here(maker, 1))
         FLAWED(maker->writer, maker->said, "text", no_string);

@@ -54,8 +54,9 @@ static void say_check(struct async *async, const struct said *said, bool joined,
     else if (said->bad_line)
         good = async->call.count == (async->closed_meanwhile ? 2 : 1);
     else
-        good =
-            async->call.count == 1 && strcmp(async->call.at[0].in_reply_to, said->message_id) == 0;
+        good = async->call.count == 1 &&
+               (strcmp(async->call.at[0].in_reply_to, said->message_id) == 0 ||
+                (said->again && strcmp(async->call.at[0].type, "ack") == 0));
     if (!async->kept && async->closed_meanwhile && !said->bad_line)
         good = async->call.count <= 1; /* taken over meanwhile */
     if (good && async->call.count && !joined &&
@@ -64,6 +65,25 @@ static void say_check(struct async *async, const struct said *said, bool joined,
     if (!good)
         world_fail(world, "%s was proposed %u times and answered %zu times", said->message_id,
                    async->kept, async->call.count);
+}
+
+/* What could not be kept is named when it is said again, or given up. */
+static void unkept_named(struct async *async, struct connection *connection,
+                         const struct said *said)
+{
+    struct link *link = &async->world->links[said->link];
+    if (said->gives_up || strcmp(link->unkept, said->message_id) == 0)
+        connection->unkept = 0;
+    if (!connection->unkept)
+        link->unkept[0] = '\0';
+}
+
+static void unkept_note(struct async *async, struct connection *connection, const struct said *said)
+{
+    const struct answer *answer = &async->call.at[0];
+    if (!async->kept && async->call.count == 1 && said->type != MESSAGE_HELLO &&
+        strcmp(answer->code, wire_error_code(WIRE_STORAGE_UNAVAILABLE)) == 0)
+        async_unkept(async, connection, connection->lines, said->message_id);
 }
 
 static bool step_say(struct async *async)
@@ -86,6 +106,8 @@ static bool step_say(struct async *async)
     assert(bytes);
     memcpy(bytes, said.line, said.len);
     int room = model_member_room(world, &said);
+    connection->lines++;
+    unkept_named(async, connection, &said);
     async->said = &said;
     hub_line(world->hub, world->links[at].id, (struct slice){bytes, said.len}, world->now);
     async->said = NULL;
@@ -94,6 +116,8 @@ static bool step_say(struct async *async)
     free(bytes);
     if (!world_failed(world))
         say_check(async, &said, joined, leaving, room);
+    if (!async->closed_meanwhile)
+        unkept_note(async, connection, &said);
     said_free(&said);
     return true;
 }

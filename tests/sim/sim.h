@@ -62,6 +62,7 @@ struct link { /* a connection */
     int64_t heard;
     uint64_t seq; /* the highest it was told */
     unsigned generation;
+    char unkept[48]; /* message_id of what could not be kept, not named since; "": none is */
 };
 
 /* The last message of a member's that was acked; an older one is never said again. */
@@ -498,7 +499,8 @@ struct said {
     int target;     /* name, STRANGER or NOBODY */
     uint64_t flaws; /* codes that its own form demands: bits of enum wire_error */
     bool bad_line;  /* it is no message at all, or not this sender's: counted */
-    bool again;     /* under the message_id of what its sender said last */
+    bool again;     /* under the message_id of what its sender said last, or was not kept */
+    bool gives_up;  /* a heartbeat that names what was not kept */
     char message_id[48], timestamp[40];
     char *line; /* as sent, owned */
     size_t len;

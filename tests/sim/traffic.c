@@ -249,10 +249,17 @@ static void finish(struct writer *writer, struct said *said)
     text_free(&writer->text);
 }
 
-/* One in so many messages bears the message_id of what its sender said last. */
+/* One in so many messages bears the message_id of what its sender said last, and half of them that
+ * of what could not be kept. */
 static void draw_id(struct world *world, struct said *said, bool well)
 {
     char *last = world->last_said[said->sender];
+    const char *unkept = world->links[said->link].unkept;
+    if (unkept[0] && well && chance_one_in(&world->chance, 2)) {
+        said->again = true;
+        memcpy(said->message_id, unkept, sizeof said->message_id);
+        return;
+    }
     said->again = well && last[0] && chance_one_in(&world->chance, 12);
     if (!said->again)
         snprintf(last, sizeof world->last_said[0], "m-%u", world->step);

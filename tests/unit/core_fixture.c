@@ -390,6 +390,11 @@ void fixture_commit(struct fixture *f)
     record_commit(&f->record);
 }
 
+void fixture_lose(struct fixture *f)
+{
+    record_lose(&f->record);
+}
+
 void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish))
 {
     f->hub->edge.search = search;

@@ -53,6 +53,8 @@ void fixture_retract(struct fixture *f,
 /* From now on its log keeps entries until fixture_commit: they are under way. */
 void fixture_hold(struct fixture *f);
 void fixture_commit(struct fixture *f);
+/* The same, but messages among them are lost. */
+void fixture_lose(struct fixture *f);
 /* From now on its edge has an index. */
 void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish));
 /* Applies all entries that were committed so far to another hub. */

@@ -89,16 +89,30 @@ struct log record_log(struct record *record, struct slice room, struct commit co
     return (struct log){recorder, recorder_propose, recorder_free, recorder_forget};
 }
 
-void record_commit(struct record *record)
+static void settle(struct record *record, bool loses)
 {
     record->holds = false;
     for (size_t i = 0; i < record->count; i++) {
         const struct recorder *waits = record->at[i].waits;
         struct entry entry = record->at[i].entry;
+        bool lost = loses && entry.kind == ENTRY_MESSAGE;
         record->at[i].waits = NULL;
-        if (waits)
+        record->at[i].forgotten |= waits && lost;
+        if (waits && lost)
+            waits->commit.lose(waits->commit.ctx, &entry);
+        else if (waits)
             waits->commit.apply(waits->commit.ctx, &entry);
     }
+}
+
+void record_commit(struct record *record)
+{
+    settle(record, false);
+}
+
+void record_lose(struct record *record)
+{
+    settle(record, true);
 }
 
 void record_replay(const struct record *record, struct hub *hub)

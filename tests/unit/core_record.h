@@ -18,6 +18,8 @@ struct record {
 struct log record_log(struct record *record, struct slice room, struct commit commit);
 /* Applies what waits, and lets the next ones wait no more. */
 void record_commit(struct record *record);
+/* The same, but messages that wait are lost. */
+void record_lose(struct record *record);
 /* Applies them to another hub, but those of rooms that were forgotten. */
 void record_replay(const struct record *record, struct hub *hub);
 /* What the entry of that seq brought, as long as it is not let go; at NULL: nothing. */

@@ -276,15 +276,16 @@ def a_small_disk_is_used_to_its_end_and_gone_on_with():
     with small_disk(8) as disk, Hub("--data", os.path.join(disk, "data")) as hub:
         ballast = os.path.join(disk, "ballast")
         fill_up(ballast, 7 << 20)
-        ada, refused, kept = hub.join("ada", 2, acks=True), None, 0
+        ada, refused, kept = hub.join("ada", 2, acks=True), {}, 0
         while not refused:
             # at once: messages that come one by one are commits of few, and take more of a disk
-            said = [encode(message("ada", "chat", {"text": "x" * 1000})) for _ in range(20)]
-            ada.send_bytes(b"\n".join(said) + b"\n")
+            said = [message("ada", "chat", {"text": "x" * 1000}) for _ in range(20)]
+            ada.send_bytes(b"".join(encode(line) + b"\n" for line in said))
             answers = [ada.receive() for _ in range(20)]
             kept += sum(answer["message_type"] == "ack" for answer in answers)
-            refused = next((answer for answer in answers if answer["message_type"] == "error"), None)
-        equal(refused["payload"]["code"], "storage_unavailable", refused)
+            refused = {answer["payload"]["in_reply_to"]: answer for answer in answers if answer["message_type"] == "error"}
+        for answer in refused.values():
+            equal(answer["payload"]["code"], "storage_unavailable", answer)
         check(kept * 1000 > 4 << 20, kept, "messages of 1000 bytes on a disk with 7 MiB")
         hub.wait_log("event=storage state=failing error=.*full")
         ada.say("knowledge_query", {"section": "shared_patterns"})
@@ -292,8 +293,18 @@ def a_small_disk_is_used_to_its_end_and_gone_on_with():
         os.unlink(ballast)
         hub.wait_log("event=storage state=well")
         hub.wait_console("There is room to store messages again")
-        ada.say("chat", {"text": "again"})
-        ada.expect("ack")
+        again = [line for line in said if line["message_id"] in refused]
+        equal(again, said[20 - len(again):], "refused: the first of them, and all behind it")
+        first = again[0]["message_id"]
+        ada.say("chat", {"text": "before it"})
+        equal(ada.expect_error("storage_unavailable", first)["payload"]["behind"], first, "behind")
+        ada.send_bytes(b"".join(encode(line) + b"\n" for line in again))
+        seqs = []
+        for line in again:
+            ack = ada.expect("ack")["payload"]
+            equal(ack["message_id"], line["message_id"], "acked")
+            seqs.append(ack["seq"])
+        equal(seqs, sorted(set(seqs)), "seqs")
 
 
 @test
