@@ -244,6 +244,11 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * The hub accepts it once. queue_max then bounds all that is not acked; khub_close waits for the
  * acks. Of a link that ended, what it was not answered may have been accepted or not.
  *
+ * Nothing overtakes a message that the hub could not keep (an outcome of storage_unavailable): all
+ * that was published behind it before that was told is refused as well, and told in this order.
+ * What an outcome's callback publishes again, in its callback, keeps the order, unless something
+ * new is published before all have been told.
+ *
  * While the hub can't keep anything (its disk is full), an observer is a guest: training_sync says
  * "kept":false, queries are answered, and nothing new comes. The link says hello again, less and
  * less often, until a second training_sync says that it has joined. Who is no observer is refused,

@@ -17,6 +17,8 @@
  *   is rejected with Refused when the hub would not have it. While queueMax bytes wait to be
  *   answered, what is published waits for room. When the link ends, what was not answered may have
  *   been accepted or not.
+ * - What the hub could not keep (storage_unavailable) is not overtaken: what was published behind it
+ *   before that was known is refused too. Published again in that order, it stands in that order.
  * - A message is *handled* when the next one is asked for, or the promises of its callbacks have
  *   settled. What was not comes again on a later connection, as far as the hub keeps it, and nothing
  *   comes twice. So it is for a program that was killed, too: keep message.position with what you
@@ -351,6 +353,9 @@ const PASSING = new Set(['rate_limited', 'quota_exceeded', 'storage_unavailable'
 
 const isQuery = (type) => type.endsWith('_query');
 
+const standsBehind = ({ messageId }) => new Refused({ code: 'storage_unavailable', in_reply_to: messageId,
+  detail: 'what was said before this could not be kept: nothing came of either' });
+
 /**
  * A link without its socket. Whoever has one tells it what happens (connecting, connected, receive,
  * lost, tick at `due`), sends what output() returns, and looks at `state` after each call. Messages
@@ -370,6 +375,8 @@ export class Protocol {
   // what is said
   pending = new Map();
   pendingBytes = 0;
+  /** How often something could not be kept, which nothing is to overtake. */
+  unkeptCount = 0;
   #out = [];
   #helloId = '';
   #beatId = '';
@@ -476,6 +483,7 @@ export class Protocol {
     } else {
       this.due = now + this.#delay();
       this.#move('waiting', error);
+      this.#refuseBehind();
     }
   }
 
@@ -660,7 +668,8 @@ export class Protocol {
   /**
    * Publishes or asks: it is kept until it is answered. `pending` has messageId, type, line, bytes,
    * answeredBy (type of the message that answers it beside the ack), and settled(error), called
-   * once; `outcome` and `answer` are then in it.
+   * once; `outcome` and `answer` are then in it. `behind` is the link's own: what it stands behind
+   * could not be kept, and the hub refuses it, if it gets it.
    */
   add(pending) {
     if (this.closing || this.ended) throw this.error ?? new Closed('the link was closed');
@@ -845,6 +854,7 @@ export class Protocol {
     const pending = this.pending.get(type === 'ack' ? payload.message_id : payload.in_reply_to);
     if (!pending) return;
     if (type === 'error' && payload.code !== 'no_reply') {
+      if (payload.code === 'storage_unavailable' && payload.behind === null) this.#unkept(pending);
       this.#settle(pending, new Refused(payload));
     } else if (type === 'ack' && Number.isSafeInteger(payload.seq)) {
       pending.outcome = { messageId: pending.messageId, seq: payload.seq, delivered: payload.delivered === true,
@@ -857,6 +867,23 @@ export class Protocol {
       pending.answer = payload;
       this.#settleIfWhole(pending);
     }
+  }
+
+  /**
+   * The hub could not keep it, and takes nothing that stands behind it before it hears that this is
+   * known. So it hears it in front of all that is said from now on.
+   */
+  #unkept(pending) {
+    this.unkeptCount += 1;
+    const published = [...this.pending.values()].filter((other) => !isQuery(other.type));
+    for (const other of published.slice(published.indexOf(pending) + 1)) other.behind = true;
+    this.#say('heartbeat', { refused: pending.messageId });
+  }
+
+  /** The connection is lost, and with it the hub's word on these. */
+  #refuseBehind() {
+    for (const pending of [...this.pending.values()].filter(({ behind }) => behind))
+      this.#settle(pending, standsBehind(pending));
   }
 
   /** The hub's word on our leave; one that does not know it says so. */
@@ -1258,7 +1285,8 @@ class Link {
       if (!this.#joining) throw new Closed('the link has not joined');
       messageId ??= uuid();
       const pending = { messageId, type, ...this.protocol.encode(type, payload, target, messageId), answeredBy,
-        outcome: null, answer: null, settled: (error) => (error ? reject(error) : resolve(pending)) };
+        outcome: null, answer: null, unkeptCount: this.protocol.unkeptCount,
+        settled: (error) => (error ? reject(error) : resolve(pending)) };
       if (this.protocol.closing || this.protocol.ended) this.protocol.add(pending); // which throws
       this.#queue.push(pending);
       this.turn();
@@ -1269,6 +1297,7 @@ class Link {
     while (this.#queue.length && (this.protocol.ended || this.protocol.hasRoom(this.#queue[0].bytes))) {
       const pending = this.#queue.shift();
       try {
+        if (pending.unkeptCount !== this.protocol.unkeptCount && !isQuery(pending.type)) throw standsBehind(pending);
         this.protocol.add(pending);
       } catch (error) {
         pending.settled(error);

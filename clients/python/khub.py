@@ -16,6 +16,8 @@ less and less often while there is no hub. Nothing is lost or doubled by that:
   the next connection; the hub takes it once. publish() returns what became of it, and raises
   Refused when the hub would not have it. When the link ends, what was not answered may have been
   accepted or not.
+- What the hub could not keep (storage_unavailable) is not overtaken: what was published behind it
+  before that was known is refused too. Published again in that order, it stands in that order.
 - A message is *handled* when the next one is asked for, or its callback has returned. What was not
   comes again on a later connection, as far as the hub keeps it, and nothing comes twice. So it is
   for a program that was killed, too: keep message.position with what you did, and give it as
@@ -436,6 +438,11 @@ _VERDICTS = {
 _PASSING = frozenset(["rate_limited", "quota_exceeded", "storage_unavailable"])
 
 
+def _stands_behind(message_id: Optional[str]) -> Refused:
+    return Refused({"code": "storage_unavailable", "in_reply_to": message_id,
+                    "detail": "what was said before this could not be kept: nothing came of either"})
+
+
 def _is_query(message_type: str) -> bool:
     return message_type.endswith("_query")
 
@@ -454,6 +461,8 @@ class Pending:
     then."""
     outcome: Outcome = Outcome("", 0, False, False)
     answer: Optional[Payload] = None
+    behind: bool = False
+    """What it stands behind could not be kept: the hub refuses it, if it gets it."""
 
 
 class Protocol:
@@ -478,6 +487,7 @@ class Protocol:
         # what is said
         self.pending: Dict[str, Pending] = {}
         self.pending_bytes = 0
+        self.unkept_count = 0  # how often something could not be kept, which nothing is to overtake
         self.out: Deque[bytes] = collections.deque()
         self.hello_id = self.beat_id = self.leave_id = ""
         self.failures = self.unheard = 0
@@ -555,6 +565,7 @@ class Protocol:
         else:
             self.due = now + self._delay()
             self._move(State.WAITING, error)
+            self._refuse_behind()
 
     def _delay(self) -> float:
         """Half of it is chance, so that those whom one hub's end sent away do not come back as one.
@@ -939,6 +950,8 @@ class Protocol:
         if pending is None:
             return
         if message.type == "error" and payload.get("code") != "no_reply":
+            if payload.get("code") == "storage_unavailable" and payload.get("behind", "") is None:
+                self._unkept(pending)
             self._settle(pending, Refused(payload))
         elif message.type == "ack" and isinstance(payload.get("seq"), int):
             pending.outcome = Outcome(pending.message_id, payload["seq"], payload.get("delivered") is True,
@@ -950,6 +963,20 @@ class Protocol:
         elif message.type == pending.answered_by:
             pending.answer = payload
             self._settle_if_whole(pending)
+
+    def _unkept(self, pending: Pending) -> None:
+        """The hub could not keep it, and takes nothing that stands behind it before it hears that
+        this is known. So it hears it in front of all that is said from now on."""
+        self.unkept_count += 1
+        published = [other for other in self.pending.values() if not _is_query(other.type)]
+        for other in published[published.index(pending) + 1:]:
+            other.behind = True
+        self._say("heartbeat", {"refused": pending.message_id})
+
+    def _refuse_behind(self) -> None:
+        """The connection is lost, and with it the hub's word on these."""
+        for pending in [pending for pending in self.pending.values() if pending.behind]:
+            self._settle(pending, _stands_behind(pending.message_id))
 
     def _left(self, message: Message) -> None:
         """The hub's word on our leave; one that does not know it says so."""
@@ -1259,8 +1286,11 @@ class _Link:
         """The same, when there is room; and waits for the answer."""
         if self.task is None:
             raise Closed("the link has not joined")
+        unkept = self.protocol.unkept_count
         async with self.gate:
             while True:
+                if self.protocol.unkept_count != unkept and not _is_query(message_type):
+                    raise _stands_behind(message_id)
                 try:
                     future = self.add(message_type, payload, target, message_id, answered_by)
                     break

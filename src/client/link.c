@@ -145,6 +145,7 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
     }
     link->due_ms = time_monotonic_ms() + retry_delay(link);
     link_move(link, KHUB_WAITING, cause);
+    unacked_refuse_behind(link);
 }
 
 void link_distrust(struct khub *link, const char *why)

@@ -114,6 +114,8 @@ void link_receive(struct khub *link);
  * queue; queues a heartbeat. 0 or a code. */
 int link_write_hello(struct khub *link);
 int link_queue_heartbeat(struct khub *link);
+/* And one that says that it knows: the hub could not keep that message. */
+int link_queue_refused(struct khub *link, const char *message_id);
 int link_queue_leave(struct khub *link);
 /* Appends a JSON array of the strings (NULL-terminated, or NULL). */
 void text_add_list(struct text *text, const char *const *list);

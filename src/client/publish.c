@@ -543,6 +543,20 @@ int link_queue_heartbeat(struct khub *link)
     return error;
 }
 
+int link_queue_refused(struct khub *link, const char *message_id)
+{
+    const struct field fields[] = {{"refused", FIELD_STRING, .text = message_id}};
+    char beat_id[UUID_SIZE]; /* nobody waits for its answer */
+    int error = draft_begin(link, MESSAGE_HEARTBEAT, NULL, beat_id);
+    if (error == 0)
+        error = payload_add(link, &link->draft, fields, 1);
+    if (error == 0)
+        error = draft_push(link, &link->queue, SIZE_MAX);
+    draft_done(link);
+    link->again = true;
+    return error;
+}
+
 /* It is not acked: what comes of it is told otherwise (leave_take). */
 int link_queue_leave(struct khub *link)
 {

@@ -165,6 +165,21 @@ static void error_obey(struct khub *link, struct json_value payload)
         link_lost(link, KHUB_E_UNREACHABLE, "%s", detail);
 }
 
+/* The hub could not keep one of ours, and takes nothing that stands behind it ("behind":null), not
+ * before it hears that this is known. So it hears it in front of all that is said from now on. 0 or
+ * a code. */
+static int unkept_take(struct khub *link, struct json_value payload)
+{
+    char message_id[UUID_SIZE];
+    if (!link->acks || link->state != KHUB_JOINED ||
+        !code_is(json_get(payload, "code"), WIRE_STORAGE_UNAVAILABLE) ||
+        json_get(payload, "behind").kind != JSON_KIND_NULL ||
+        !take_string(json_get(payload, "in_reply_to"), message_id, sizeof message_id) ||
+        !unacked_stand_behind(link, message_id))
+        return 0;
+    return link_queue_refused(link, message_id);
+}
+
 /* What became of one of our own messages. */
 static void outcome_take(struct khub *link, struct json_value payload, bool acked)
 {
@@ -411,15 +426,16 @@ static void line_take(struct khub *link, struct slice line)
     }
     if (from_hub && answer)
         reading_take(link, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
-    if (message_hand_over(link, line, &incoming, seq) < 0) {
+    struct json_value type = values[MEMBER_TYPE];
+    bool acked = json_string_is(type, slice_of(message_type_text(MESSAGE_ACK)));
+    bool refused = json_string_is(type, slice_of(message_type_text(MESSAGE_ERROR)));
+    if ((from_hub && refused && unkept_take(link, values[MEMBER_PAYLOAD]) < 0) ||
+        message_hand_over(link, line, &incoming, seq) < 0) {
         link_lost(link, KHUB_E_NO_MEMORY, "no memory for a message of %zu bytes", line.len);
         return;
     }
     if (!from_hub)
         return;
-    struct json_value type = values[MEMBER_TYPE];
-    bool acked = json_string_is(type, slice_of(message_type_text(MESSAGE_ACK)));
-    bool refused = json_string_is(type, slice_of(message_type_text(MESSAGE_ERROR)));
     if (acked || refused)
         outcome_take(link, values[MEMBER_PAYLOAD], acked);
     if (refused)

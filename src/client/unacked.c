@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "client/link.h"
+#include "wire/types.h"
 
 int unacked_add(struct khub *link, const char *message_id, struct slice line,
                 khub_outcome_callback *callback, void *data)
@@ -20,6 +21,7 @@ int unacked_add(struct khub *link, const char *message_id, struct slice line,
     unacked->len = line.len;
     unacked->callback = callback;
     unacked->data = data;
+    unacked->behind = false;
     TAILQ_INSERT_TAIL(&link->unacked, unacked, next);
     link->unacked_bytes = total;
     return 0;
@@ -57,14 +59,47 @@ static void unacked_tell(struct khub *link, struct unacked *unacked,
     free(unacked);
 }
 
-void unacked_settle(struct khub *link, const struct khub_outcome *outcome)
+/* NULL: there is none. */
+static struct unacked *unacked_find(struct khub *link, const char *message_id)
 {
     struct unacked *unacked; /* nearly always the first: the hub answers in order */
-    TAILQ_FOREACH (unacked, &link->unacked, next) {
-        if (strcmp(unacked->message_id, outcome->message_id) != 0)
-            continue;
+    TAILQ_FOREACH (unacked, &link->unacked, next)
+        if (strcmp(unacked->message_id, message_id) == 0)
+            return unacked;
+    return NULL;
+}
+
+void unacked_settle(struct khub *link, const struct khub_outcome *outcome)
+{
+    struct unacked *unacked = unacked_find(link, outcome->message_id);
+    if (unacked)
         unacked_tell(link, unacked, outcome);
-        return;
+}
+
+bool unacked_stand_behind(struct khub *link, const char *message_id)
+{
+    const struct unacked *unkept = unacked_find(link, message_id);
+    if (!unkept)
+        return false;
+    for (struct unacked *next = TAILQ_NEXT(unkept, next); next; next = TAILQ_NEXT(next, next))
+        next->behind = true;
+    return true;
+}
+
+void unacked_refuse_behind(struct khub *link)
+{
+    struct unacked *unacked, *next;
+    for (unacked = TAILQ_FIRST(&link->unacked); unacked; unacked = next) {
+        next = TAILQ_NEXT(unacked, next);
+        if (!unacked->behind)
+            continue;
+        struct khub_outcome outcome = {
+            .message_id = unacked->message_id,
+            .error = KHUB_E_REFUSED,
+            .code = wire_error_code(WIRE_STORAGE_UNAVAILABLE),
+            .detail = "what was said before this could not be kept: nothing came of either"};
+        unacked_tell(link, unacked, &outcome);
+        next = TAILQ_FIRST(&link->unacked); /* it may have published, and the link ended */
     }
 }
 

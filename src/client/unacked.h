@@ -2,6 +2,7 @@
 #ifndef KHUB_CLIENT_UNACKED_H
 #define KHUB_CLIENT_UNACKED_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "khub.h"
@@ -13,6 +14,7 @@ struct unacked {
     char message_id[UUID_SIZE];
     khub_outcome_callback *callback; /* NULL: nobody wants to know */
     void *data;
+    bool behind; /* what it stands behind could not be kept: the hub refuses it, if it gets it */
     size_t len;
     char line[];
 };
@@ -28,6 +30,10 @@ int unacked_queue(struct khub *link);
 /* The hub has answered the message of outcome->message_id: it is let go, and its callback called.
  * Nothing when there is none. */
 void unacked_settle(struct khub *link, const struct khub_outcome *outcome);
+/* The hub could not keep that message: it takes none of those behind it. False: it is none. */
+bool unacked_stand_behind(struct khub *link, const char *message_id);
+/* The connection is lost, and with it the hub's word on these: they are refused. */
+void unacked_refuse_behind(struct khub *link);
 /* The link has ended: all are let go, with this error. */
 void unacked_fail(struct khub *link, int error);
 /* The same without a word to anybody. */

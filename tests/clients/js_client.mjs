@@ -105,6 +105,29 @@ test('what was said is said again, in order, until it is answered', () => {
   equal([link.pending.size, link.pendingBytes], [0, 0]);
 });
 
+test('what could not be kept holds up what stands behind it, until the hub hears that this is known', () => {
+  const { link, hear, said, again } = joined({});
+  const told = [];
+  const add = (messageId, type = 'chat') => link.add({ messageId, type, ...link.encode(type, {}, null, messageId),
+    answeredBy: null, outcome: null, answer: null, settled: (error) => told.push([messageId, error?.code ?? null]) });
+  const what = () => said().map((message) => message.payload.refused ?? message.message_id);
+  for (const messageId of ['a', 'b', 'c']) add(messageId);
+  add('q', 'knowledge_query');
+  equal(what(), ['a', 'b', 'c', 'q']);
+  hear('error', { code: 'storage_unavailable', in_reply_to: 'b', behind: null }, 6, 'hub');
+  add('d');
+  equal(what(), ['b', 'd']);
+  hear('error', { code: 'storage_unavailable', in_reply_to: 'q' }, 6, 'hub');
+  add('q', 'knowledge_query');
+  equal(what(), ['q']);
+  again();
+  equal(told, [['b', 'storage_unavailable'], ['q', 'storage_unavailable'], ['c', 'storage_unavailable']]);
+  equal(what(), ['a', 'd', 'q']);
+  add('e');
+  hear('error', { code: 'storage_unavailable', in_reply_to: 'd', behind: 'a' }, 6, 'hub');
+  equal(what(), ['e']);
+});
+
 test('bytes become lines, wherever they are cut', () => {
   const bytes = new TextEncoder().encode('\r\n{"é":"漢"}\r\n\n12345678901234567\n\ufeffx\n');
   for (let cut = 0; cut <= bytes.length; cut++) {
@@ -148,6 +171,32 @@ test('what is beyond queueMax waits for room, in order', () => {
     }
     await said;
     equal(waiting.map(([text]) => text), ['a', 'b', 'c', 'd', 'e']);
+    await ada.close({ timeoutMs: 0 });
+  });
+});
+
+test('what waits for room does not overtake what could not be kept', () => {
+  const heard = [];
+  return fakeHub((message, say) => heard.push([message, say]), async (address) => {
+    const next = async () => {
+      while (!heard.length) await new Promise(setImmediate);
+      return heard.shift();
+    };
+    const ada = new khub.Client('ada', { address, queueMax: 500 });
+    await ada.join();
+    const said = Promise.allSettled(['a', 'b', 'c', 'd', 'e'].map((text) => ada.chat(text)));
+    for (const text of ['a', 'b']) {
+      const [{ payload, message_id }, say] = await next();
+      equal(payload.text, text);
+      say('error', { code: 'storage_unavailable', in_reply_to: message_id, behind: text === 'b' ? 'a' : null });
+    }
+    equal((await said).map(({ reason }) => reason?.code), Array(5).fill('storage_unavailable'));
+    equal('refused' in (await next())[0].payload, true);
+    const again = ada.chat('a');
+    const [{ payload, message_id }, say] = await next();
+    equal(payload.text, 'a');
+    say('ack', { message_id, seq: 2 });
+    equal((await again).seq, 2);
     await ada.close({ timeoutMs: 0 });
   });
 });

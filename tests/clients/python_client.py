@@ -307,6 +307,31 @@ def who_comes_later_does_not_get_the_room_that_others_wait_for():
 
 
 @test
+def what_waits_for_room_does_not_overtake_what_could_not_be_kept():
+    async def life():
+        link = khub._Link(khub.Options("ada", address="127.0.0.1:1", queue_max=1000))
+        link.loop, link.task, link.gate = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Lock()
+        link.protocol.connecting(0.0)
+        wire = wired(link)
+        hub_says(wire, "training_sync", {"seq": 1})
+        said = [asyncio.ensure_future(link.say("chat", {"text": name * 400}, None, name)) for name in "abc"]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        equal(list(link.protocol.pending), ["a"], "what has room")
+        hub_says(wire, "error", {"code": "storage_unavailable", "detail": "d", "in_reply_to": "a", "behind": None})
+        for error in await asyncio.gather(*said, return_exceptions=True):
+            check(isinstance(error, khub.Refused) and error.code == "storage_unavailable", error)
+        said = asyncio.ensure_future(link.say("chat", {"text": "a"}, None, "a"))
+        await asyncio.sleep(0)
+        lines = [json.loads(line) for line in wire.transport.sent.splitlines()[1:]]
+        equal([line["payload"].get("refused", line["message_id"]) for line in lines], ["a", "a", "a"], "said")
+        equal([line["message_type"] for line in lines], ["chat", "heartbeat", "chat"], "said")
+        said.cancel()
+
+    asyncio.run(life())
+
+
+@test
 def a_claim_whose_answer_was_lost_is_asked_again():
     async def life():
         link, asked = khub._Link(khub.Options("ada", address="127.0.0.1:1")), []

@@ -34,6 +34,7 @@ class Room:
 
     def __init__(self, chance):
         self.chance, self.seq = chance, 1
+        self.full = 0  # of so many messages it keeps one less; 0: it keeps all
         self.said = []  # (seq, line): what others said
         self.accepted = {}  # seq, by message_id
         self.applied = []  # the texts of what the AI said
@@ -42,6 +43,7 @@ class Room:
 
     def connection(self):
         self.out, self.past, self.rest, self.joined = [], [], b"", False
+        self.unkept = None  # message_id of what could not be kept, and is not named since
 
     def say(self, *numbers):
         """One entry that causes so many messages."""
@@ -87,7 +89,12 @@ class Room:
                 self.past.append(line_of("hub", "caught_up", {"seq": self.seq}, self.seq))
         elif kind == "heartbeat":
             self.cursor = max(self.cursor, payload.get("seq", 0))
+            if self.unkept is not None and payload.get("refused") == self.unkept:
+                self.unkept = None
             self.answer("heartbeat", {"seq": self.seq, "in_reply_to": identity})
+        elif not self.keeps(identity):
+            self.answer("error", {"code": "storage_unavailable", "detail": "d", "in_reply_to": identity,
+                                  "behind": self.unkept if self.unkept != identity else None})
         else:
             if identity not in self.accepted:
                 self.seq += 1
@@ -99,6 +106,14 @@ class Room:
             self.answer("ack", {"message_id": identity, "seq": self.accepted[identity], "delivered": True})
 
 
+    def keeps(self, identity):
+        if self.unkept not in (None, identity):
+            return False
+        full = self.full and self.chance.randrange(self.full) == 0
+        self.unkept = identity if full else None
+        return not full
+
+
 class Life:
     """An AI that keeps where it was with what it did, its hub, and all that can befall them."""
 
@@ -107,6 +122,7 @@ class Life:
         self.chance, self.now = random.Random(seed), 0.0
         self.room, self.options = Room(self.chance), options
         self.said = self.published = 0
+        self.refused, self.holds = 0, False  # it says nothing new until all is answered
         self.done, self.kept, self.outcomes, self.overflows = [], None, [], 0
         self.protocol, self.connected, self.way = None, False, b""
         self.begin(options.pop("since", None))
@@ -163,11 +179,19 @@ class Life:
             check(self.kept is not None, "a message without a place", message)
 
     def publish(self):
+        self.holds = self.holds and bool(self.protocol.pending)
+        if self.holds:
+            return
         text, number = f"t{self.published}", self.published
         self.published += 1
         line = self.protocol.encode("chat", {"text": text}, None, text)
 
         def settled(pending, error):
+            if self.room.full and isinstance(error, khub.Refused):
+                equal(error.code, "storage_unavailable", "refused")
+                self.refused, self.holds = self.refused + 1, True
+                self.protocol.add(khub.Pending(text, "chat", line, settled))
+                return
             self.outcomes.append((number, error, pending.outcome.seq))
 
         self.protocol.add(khub.Pending(text, "chat", line, settled))
@@ -259,6 +283,17 @@ def a_program_that_is_killed_goes_on_from_what_it_kept():
                     life.protocol.add(khub.Pending(text, "chat", life.protocol.encode("chat", {"text": text}, None, text),
                                                    lambda pending, error: None))
     check(crashes > SEEDS, "few crashes:", crashes)
+
+
+@test
+def what_could_not_be_kept_is_said_again_in_its_order():
+    refused = 0
+    for seed in range(SEEDS):
+        for life in live(seed):
+            life.room.full = 5
+        equal([number for number, _, _ in life.outcomes], list(range(life.published)), f"what was answered (seed {seed})")
+        refused += life.refused
+    check(refused > 5 * SEEDS, "few were refused:", refused)
 
 
 @test

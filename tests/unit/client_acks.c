@@ -105,6 +105,73 @@ static void a_limit_says_when_it_is_free_again(void **state)
     }
 }
 
+/* Where that line is among all that the hub got. */
+static unsigned place_of(const struct life *life, const char *line)
+{
+    for (unsigned i = 0; i < life->hub.line_count; i++)
+        if (life->hub.lines[i] == line)
+            return i;
+    fail_msg("the hub got no such line");
+    return 0;
+}
+
+/* What could not be kept holds up what stands behind it until the hub hears that this is known:
+ * which it does in front of all that is said from then on. */
+static void the_hub_hears_that_a_message_was_not_kept(void **state)
+{
+    struct life *life = *state;
+    struct told told[4] = {{0}, {.publishes = true}};
+    char ids[4][37], named[64];
+    life_join(life, with_acks);
+    for (int i = 0; i < 4; i++)
+        publish(life, &told[i], ids[i]);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 4);
+    refuse(life, ids[1], "storage_unavailable", ",\"behind\":null");
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 5);
+    const char *beat = fake_hub_line(&life->hub, "heartbeat", 0);
+    assert_non_null(beat);
+    assert_line_valid(beat);
+    snprintf(named, sizeof named, "\"payload\":{\"refused\":\"%s\"}", ids[1]);
+    assert_non_null(strstr(beat, named));
+    assert_true(place_of(life, beat) < place_of(life, fake_hub_line(&life->hub, "chat", 4)));
+    refuse(life, ids[2], "storage_unavailable", ",\"behind\":\"x\"");
+    refuse(life, ids[3], "storage_unavailable", ""); /* as of what no hub of the kind would keep */
+    refuse(life, "of-nobody", "storage_unavailable", ",\"behind\":null");
+    UNTIL(life, told[2].count && told[3].count);
+    assert_string_equal(told[2].code, "storage_unavailable");
+    publish(life, &told[0], ids[1]);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 6);
+    assert_int_equal(fake_hub_count(&life->hub, "heartbeat"), 1);
+    assert_int_equal(told[0].count, 0);
+}
+
+/* What was said behind it is refused, whether or not the hub's word on it still comes: it is not
+ * said again in front of it. */
+static void what_stands_behind_is_refused_though_the_connection_is_lost(void **state)
+{
+    struct life *life = *state;
+    struct told told[4] = {{0}, {.publishes = true}};
+    char ids[4][37];
+    life_join(life, with_acks);
+    for (int i = 0; i < 4; i++)
+        publish(life, &told[i], ids[i]);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 4);
+    refuse(life, ids[1], "storage_unavailable", ",\"behind\":null");
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 5); /* the fifth is "next" */
+    ack(life, ids[3], 7, true);                           /* of a hub that does not keep to that */
+    UNTIL(life, told[3].count);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 7);
+    assert_int_equal(told[2].count, 1);
+    assert_int_equal(told[2].error, KHUB_E_REFUSED);
+    assert_string_equal(told[2].code, "storage_unavailable");
+    assert_string_equal(told[2].message_id, ids[2]);
+    assert_int_equal(told[3].error, 0);
+    assert_int_equal(told[0].count, 0);
+    assert_string_equal(fake_hub_line(&life->hub, "chat", 5), fake_hub_line(&life->hub, "chat", 0));
+    assert_string_equal(fake_hub_line(&life->hub, "chat", 6), fake_hub_line(&life->hub, "chat", 4));
+}
+
 static void what_is_not_acked_is_sent_again(void **state)
 {
     struct life *life = *state;
@@ -598,6 +665,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LIFE_TEST(acks_are_asked_for_and_told),
+        LIFE_TEST(the_hub_hears_that_a_message_was_not_kept),
+        LIFE_TEST(what_stands_behind_is_refused_though_the_connection_is_lost),
         LIFE_TEST(what_is_not_acked_is_sent_again),
         LIFE_TEST(every_publishing_function_is_kept),
         LIFE_TEST(an_outcome_may_publish),
