@@ -154,6 +154,8 @@ void http_refuse(struct http_connection *connection, unsigned status, const char
 void http_request_free(struct http_request *request);
 /* A sign of life in a stream. False: it can't be written. */
 bool http_stream_alive(struct http_request *request);
+/* The server ends: what was said in this turn goes out, and, if it is one, the stream's end. */
+void http_stream_part(struct http_request *request);
 /* The turn is over: what was said in it goes out. */
 void http_streams_tell(uv_timer_t *turn);
 

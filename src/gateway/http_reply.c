@@ -466,6 +466,12 @@ void http_stream_end(struct http_request *request)
     send_last(connection, &text, may_keep(connection));
 }
 
+void http_stream_part(struct http_request *request)
+{
+    if (request->streaming && events_write(request) && head_of(request)->minor >= 1)
+        http_connection_write(request->connection, slice_of("0\r\n\r\n"));
+}
+
 /* ── upgrades ── */
 
 bool http_request_upgrades(const struct http_request *request, const char *protocol)

@@ -153,8 +153,11 @@ void http_server_close(struct http_server *server)
         uv_close((uv_handle_t *)&server->listeners[i]->socket, on_listener_closed);
     for (unsigned i = 0; i < HTTP_WAITS; i++) {
         struct http_connection *connection;
-        while ((connection = TAILQ_FIRST(&server->waits[i])))
+        while ((connection = TAILQ_FIRST(&server->waits[i]))) {
+            if (connection->request)
+                http_stream_part(connection->request);
             http_connection_close(connection, true);
+        }
     }
     uv_close((uv_handle_t *)&server->timer, on_timer_closed);
     uv_close((uv_handle_t *)&server->turn, on_timer_closed);
