@@ -235,11 +235,15 @@ static void run(void *data)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL); /* they are the hub's */
     uv_run(&door->loop, UV_RUN_DEFAULT);
+    door->ended(door->ended_ctx);
 }
 
-static int begin(void *data, const char *address, char *ret_said, size_t size)
+static int begin(void *data, const char *address, void (*ended)(void *ctx), void *ctx,
+                 char *ret_said, size_t size)
 {
     struct door *door = data;
+    door->ended = ended;
+    door->ended_ctx = ctx;
     door->hub = strdup(address);
     if (!door->hub) {
         snprintf(ret_said, size, "out of memory");
@@ -261,10 +265,18 @@ static int begin(void *data, const char *address, char *ret_said, size_t size)
     return -1;
 }
 
+static void stop(void *data)
+{
+    struct door *door = data;
+    if (!door->asked)
+        uv_async_send(&door->end);
+    door->asked = true;
+}
+
 static void end(void *data)
 {
     struct door *door = data;
-    uv_async_send(&door->end);
+    stop(door);
     uv_thread_join(&door->thread);
     uv_loop_close(&door->loop);
     free((char *)(uintptr_t)door->hub);
@@ -275,6 +287,7 @@ struct server_beside door_beside(struct door *door)
     door->connections_max = BESIDE_CONNECTIONS_MAX;
     door->quiet = true; /* the hub says what is to be said */
     return (struct server_beside){.begin = begin,
+                                  .stop = stop,
                                   .end = end,
                                   .reload = reload,
                                   .data = door,

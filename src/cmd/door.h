@@ -34,7 +34,10 @@ struct door {
     /* Its own. */
     uv_loop_t loop;
     struct gateway *gateway;
-    uv_async_t end, reload; /* beside a hub */
+    uv_async_t end, reload;   /* beside a hub, */
+    void (*ended)(void *ctx); /* which is told of its end */
+    void *ended_ctx;
+    bool asked; /* to end */
     uv_thread_t thread;
     const char *names[LIST_MAX + 1];    /* of hosts, ended by NULL */
     const char *networks[LIST_MAX + 1]; /* of push_allow, the same */

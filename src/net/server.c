@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,19 +247,10 @@ static void on_hangup(uv_signal_t *handle, int number)
     (void)number;
     log_reopen(handle->data);
     tls_files_reload(handle->data);
-    const struct server *server = handle->data;
-    if (server->beside)
-        server->options.beside.reload(server->options.beside.data);
+    beside_reload(handle->data);
 }
 
 /* Ends what is left, and with it the loop. */
-static void beside_end(struct server *server)
-{
-    if (server->beside)
-        server->options.beside.end(server->options.beside.data);
-    server->beside = false;
-}
-
 static void server_close(struct server *server)
 {
     uv_handle_t *handles[] = {
@@ -269,7 +259,7 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->stop_timer,  (uv_handle_t *)&server->accept_timer,
         (uv_handle_t *)&server->interrupted, (uv_handle_t *)&server->terminated,
         (uv_handle_t *)&server->quit,        (uv_handle_t *)&server->hung_up,
-        (uv_handle_t *)&server->asked};
+        (uv_handle_t *)&server->asked,       (uv_handle_t *)&server->beside.ended};
     struct connection *connection;
     beside_end(server);
     disk_stop(server);
@@ -289,25 +279,31 @@ static void on_stop_over(uv_timer_t *timer)
     server_close(timer->data);
 }
 
+/* Who is still there is told so, and goes. */
+static void part(struct server *server)
+{
+    server->stopping = true;
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+    uv_timer_start(&server->stop_timer, on_stop_over, server->options.stop_ms, 0);
+    hub_stop(server->hub, time_now_ms());
+}
+
 static void on_stop(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
-    if (server->stopping) {
+    if (server->parting) {
         server_close(server);
         return;
     }
-    server->stopping = true;
+    server->parting = true;
     journal_begin(&server->journal, 0, "stopping");
     char name[32];
     snprintf(name, sizeof name, "SIG%s", sigabbrev_np(number));
     journal_text(&server->journal, "signal", slice_of(name));
     journal_end(&server->journal);
     journal_say(&server->journal, "[hub] Shutting down Collaborative Kernel Hub.");
-    beside_end(server);
-    for (size_t i = 0; i < server->listener_count; i++)
-        listener_close(&server->listeners[i]);
-    uv_timer_start(&server->stop_timer, on_stop_over, server->options.stop_ms, 0);
-    hub_stop(server->hub, time_now_ms());
+    beside_stop(server, part);
 }
 
 /* ── beginning ── */
@@ -433,6 +429,7 @@ static void handles_init(struct server *server)
         signals[i].handle->data = server;
         uv_signal_start(signals[i].handle, signals[i].callback, signals[i].number);
     }
+    beside_init(server);
     uv_prepare_init(loop, &server->prepare);
     uv_check_init(loop, &server->check);
     server->prepare.data = server->check.data = server;
@@ -464,44 +461,13 @@ static int choose_listening(struct server *server)
     return 0;
 }
 
-/* Where somebody of this process reaches the hub: the first listener that only this machine can
- * reach, or all of its addresses. False: there is none. */
-static bool own_address(const struct server *server, struct endpoint *ret_endpoint)
+static int begin_beside(struct server *server)
 {
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&ret_endpoint->storage;
-    struct sockaddr_in *four = (struct sockaddr_in *)&ret_endpoint->storage;
-    for (size_t i = 0; i < server->listener_count; i++) {
-        *ret_endpoint = server->listeners[i].endpoint;
-        if (endpoint_is_local(ret_endpoint))
-            return true;
-        if (ret_endpoint->any.sa_family == AF_INET && four->sin_addr.s_addr == INADDR_ANY) {
-            four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            return true;
-        }
-        if (ret_endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr)) {
-            six->sin6_addr = in6addr_loopback;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What runs beside the hub is a thread of this one's, so it is held to what this one is. */
-static int beside_begin(struct server *server)
-{
-    const struct server_beside *beside = &server->options.beside;
-    struct endpoint endpoint;
-    char said[1024], address[ENDPOINT_TEXT_SIZE];
-    if (!beside->begin)
+    char said[1024];
+    if (beside_begin(server, said, sizeof said) < 0)
+        return fail(said, NULL);
+    if (!said[0])
         return 0;
-    if (!own_address(server, &endpoint))
-        return fail("the hub listens at no address by which its own process would be let in", NULL);
-    if (server->options.confine &&
-        confine_connections(endpoint_port(&endpoint), said, sizeof said) < 0)
-        return fail(said, NULL);
-    if (beside->begin(beside->data, endpoint_format(&endpoint, address), said, sizeof said) < 0)
-        return fail(said, NULL);
-    server->beside = true;
     journal_begin(&server->journal, 0, "beside");
     journal_text(&server->journal, "said", slice_of(said));
     journal_end(&server->journal);
@@ -513,7 +479,7 @@ static int beside_begin(struct server *server)
 static int confine(struct server *server)
 {
     char why[256];
-    if (server->options.confine && confine_calls(server->beside, why, sizeof why) < 0)
+    if (server->options.confine && confine_calls(server->beside.runs, why, sizeof why) < 0)
         return fail(why, NULL);
     journal_begin(&server->journal, 0, "confined");
     journal_text(&server->journal, "calls", slice_of(server->options.confine ? "yes" : "no"));
@@ -574,7 +540,7 @@ static int server_start(struct server *server)
         warn_no_tokens(server);
     if (server->options.insecure)
         warn_insecure(server);
-    if (listen_all(server) < 0 || beside_begin(server) < 0 || confine(server) < 0)
+    if (listen_all(server) < 0 || begin_beside(server) < 0 || confine(server) < 0)
         return -1;
     return write_port(server);
 }

@@ -16,10 +16,14 @@ struct server_beside {
     /* Begins it, in a thread of its own that takes no signals, when the hub listens (it is reached
      * at `address`) and before its calls are confined; NULL: there is nothing. 0 with a line for
      * the console, or -1 with a sentence. It says nothing by itself: who does not read the console
-     * would hold it up, and the hub at its end. */
-    int (*begin)(void *data, const char *address, char *ret_said, size_t size);
-    /* Ends it, if it began, and waits until it has. Called once, before the hub parts with
-     * anybody. */
+     * would hold it up, and the hub at its end. When it has come to its end, its thread calls
+     * `ended` as the last thing. */
+    int (*begin)(void *data, const char *address, void (*ended)(void *ctx), void *ctx,
+                 char *ret_said, size_t size);
+    /* It is to end, if it began; it does not wait for that. The hub is there for it until then. */
+    void (*stop)(void *data);
+    /* The same, and waits: the hub is not there any more for it, unless it has ended. Called once,
+     * before the hub parts with anybody. */
     void (*end)(void *data);
     /* The files of TLS are to be read anew. It does not wait for that. */
     void (*reload)(void *data);

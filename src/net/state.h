@@ -11,6 +11,7 @@
 
 #include "auth/audit.h"
 #include "net/audited.h"
+#include "net/beside.h"
 #include "net/connection.h"
 #include "net/disk.h"
 #include "net/id_table.h"
@@ -31,7 +32,7 @@ struct server {
 
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    bool beside;          /* what runs beside the hub does */
+    struct beside beside;
     int landlock;         /* the kernel's version of it that holds here; 0: none */
     int reserve_fd;       /* closed for a moment when no descriptors are left */
     uint64_t full_said;   /* loop time of the last log line on a full hub; 0: none */
@@ -64,7 +65,8 @@ struct server {
     uv_check_t check;
     uv_timer_t tick, beat, stop_timer, accept_timer;
     uv_signal_t interrupted, terminated, quit, hung_up, asked;
-    bool stopping;
+    bool parting;  /* it was told to stop: first what runs beside it does, */
+    bool stopping; /* and then the hub */
 
     uint8_t key[32];     /* from which the hub derives: the store's, or this run's */
     uint8_t run_key[32]; /* of edge_unique */

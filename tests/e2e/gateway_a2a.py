@@ -382,6 +382,26 @@ def tasks_outlive_gateway_and_hub():
 
 
 @test
+def a_hub_that_stops_is_there_for_its_callers_until_they_have_gone():
+    """Who came by its own door tells how far it has read, is answered, and goes by itself; then the
+    hub parts with all others."""
+    with Hub("--http", "127.0.0.1:0") as hub:
+        worker, caller = Worker(hub, "bea", "mixing"), Caller(door_of(hub))
+        task = caller.send("mix it")
+        worker.take()
+        stream = Stream(caller, "SubscribeToTask", id=task["id"])
+        equal(next(stream)["task"]["id"], task["id"])
+        equal(hub.stop(), 0)
+        rest = stream.answer.read()  # which is an error where a stream breaks off
+        check(b"data:" not in rest, "behind the task:", rest)
+        stream.client.close()
+        log = hub.log()
+        last = [log.find(found) for found in ("event=stopping", "event=left ai=a2a reason=peer_closed",
+                                              "event=refused code=shutting_down", "event=left ai=bea reason=shutting_down")]
+        check(-1 not in last and last == sorted(last), last, log[-3000:])
+
+
+@test
 def version_0_3_where_it_is_asked_for():
     with a_hub() as (hub, door), concurrent.futures.ThreadPoolExecutor(1) as pool:
         worker, caller = Worker(hub, "ada"), Caller(door, "ada", old=True)
