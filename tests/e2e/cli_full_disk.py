@@ -194,7 +194,10 @@ def a_hub_begins_without_room_and_goes_on_when_there_is():
             os.unlink(ballast)
             hub.wait_log("event=storage state=well")
             worked("send", "chat", '{"text":"room again"}', hub=hub)
+            settle(hub.join("ada", 2))  # who sent has left, and nothing is being written any more:
             equal(os.path.getsize(mark), 32, "how far the log went is written down")
+            hub.process.kill()  # or what is cut off below may not have been written down yet
+            hub.process.wait()
             kill_9(hub)
             log = os.path.join(data, "hub.db-wal")
             os.truncate(log, os.path.getsize(log) - 4096)  # and what is missing is seen
@@ -222,6 +225,9 @@ def a_hub_that_ends_on_a_full_disk_says_what_is_lost():
     with small_disk(8) as disk:
         hub = Hub("--data", os.path.join(disk, "data"), "--sync", "interval:1")
         ada = hub.join("ada", 2, acks=True)
+        looker = hub.join("looker", 2, role="observer", sync="none")
+        looker.say("log_query")  # which is answered when all is written, that they joined, too
+        looker.expect("log_result")
         fill_up(os.path.join(disk, "ballast"), 0)
         for _ in range(2):
             ada.say("chat", {"text": "x" * 500000})  # more than its log has room for
