@@ -215,15 +215,19 @@ static void what_is_known_is_what_it_is_called(void **state)
     }
 }
 
-/* And where a frame rounds otherwise, nearly that. */
+/* And where a frame rounds otherwise, nearly that. Not security's Markov chain: its surprise ends
+ * at 31 bits in a frame, as in the rules, and that of the practice does not. */
 static void what_is_known_is_nearly_what_it_is_called(void **state)
 {
     (void)state;
     static const struct {
         const char *subject;
         int known, baseline;
-    } near[] = {{"networking", 0, 0}, {"networking", 1, 2},  {"security", 1, 0},
-                {"security", 2, 5},   {"performance", 0, 0}, {"audio", 0, 0}};
+    } near[] = {{"networking", 0, 0},
+                {"networking", 1, 2},
+                {"security", 1, 0},
+                {"performance", 0, 0},
+                {"audio", 0, 0}};
     for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
         const struct subject *subject = subject_find(near[i].subject);
         struct evaluation_set *set = evaluation_set_new(subject, "test/known", 16);
