@@ -355,17 +355,17 @@ static void recorded_links(void **state)
 static void no_packet_is_made_or_forgotten(void **state)
 {
     (void)state;
-    static const struct congestion_control *const all[] = {&congestion_reno, &congestion_cubic,
-                                                           &congestion_vegas, &congestion_bbr};
+    static const struct congestion_control *const all[] = {
+        &congestion_reno, &congestion_cubic, &congestion_vegas, &congestion_bbr, &congestion_bbr3};
     const struct subject *subject = subject_find("networking");
     uint32_t seeds = test_sample(40);
     for (uint64_t seed = 0; seed < seeds; seed++) {
         struct networking_workload *load = subject->workload_new(1000 + seed);
-        for (uint32_t k = 0; k < 4; k++) {
+        for (uint32_t k = 0; k < 5; k++) {
             struct link link = load->link;
             double delivered = 0;
             for (uint32_t i = 0; i < link.flow_count; i++)
-                link.flows[i].control = all[(k + (seed % 2) * i) % 4]; /* alike, or mixed */
+                link.flows[i].control = all[(k + (seed % 2) * i) % 5]; /* alike, or mixed */
             struct link_report report = report_of(&link), again = report_of(&link);
             for (uint32_t i = 0; i < link.flow_count; i++) {
                 delivered += report.flows[i].delivered;

@@ -1,5 +1,5 @@
 /* The baselines, for the flows of a link (link.h). Reno, CUBIC and Vegas send as acknowledgements
- * come, BBR at a pace: each as it is used. */
+ * come, both BBR at a pace: each as it is used. */
 #ifndef KHUB_POLICY_NETWORKING_CONGESTION_H
 #define KHUB_POLICY_NETWORKING_CONGESTION_H
 
@@ -15,8 +15,13 @@ extern const struct congestion_control congestion_cubic;
 extern const struct congestion_control congestion_vegas;
 /* A model of the line, most of its bandwidth and least of its length: startup, drain, a cycle of
  * gains, and four packets for 0.2 s when the length was not seen for 10 s; after losses a packet
- * out for a packet in, for a round trip. Version 1, crude
+ * out for a packet in, for a round trip. Version 1, without its guess at policers
  * (draft-cardwell-iccrg-bbr-congestion-control-00). */
 extern const struct congestion_control congestion_bbr;
+/* Version 3 (draft-ietf-ccwg-bbr-04): tries for more every few seconds, goes down by a tenth until
+ * the queue has gone, bounds what is on its way by where 2 % of it were lost, and goes with the
+ * bandwidth that is left when others cause losses; half a product when the length was not seen for
+ * 5 s. Without ECN, and without its allowance for acknowledgements that come in bunches. */
+extern const struct congestion_control congestion_bbr3;
 
 #endif

@@ -24,6 +24,7 @@ struct flight {
     uint64_t sent, heard, delay; /* delay: in the queue and in service */
     uint32_t number;
     uint32_t delivered, delivered_us, begun_us; /* the sender's own, when it was sent */
+    uint32_t carried, lost;                     /* its in_flight, with it, and lost then */
     bool measured;
 };
 
@@ -50,6 +51,7 @@ struct sender {
     uint32_t left_out_last_before;
     uint32_t delivered, delivered_us,
         begun_us;           /* packets acknowledged; when; how old that one was */
+    uint32_t lost;          /* taken for it, in all */
     const uint32_t *chance; /* the next that is lost by it */
 
     uint64_t timer_from, mean_rtt, deviation, timeout; /* RFC 6298 */
@@ -148,6 +150,8 @@ static void fly(struct run *run, struct sender *sender, uint64_t now, uint64_t b
                         .delivered = sender->delivered,
                         .delivered_us = sender->delivered_us,
                         .begun_us = sender->begun_us,
+                        .carried = sender->in_flight,
+                        .lost = sender->lost,
                         .measured = begins >= run->link->measured_from && leaves <= run->link->end};
     if (flight->measured) {
         sender->report->delivered += 1;
@@ -213,6 +217,7 @@ static void believe_losses(struct run *run, struct sender *sender, uint64_t now,
     if (lost == 0)
         return;
     sender->in_flight -= lost;
+    sender->lost += lost;
     if (last >= sender->recovered) {
         sender->recovered = sender->next;
         answered(run, sender, now, control->on_loss(control->context, sender->state, now / 1000));
@@ -247,6 +252,8 @@ static void hear(struct run *run, struct sender *sender, uint64_t now)
     }
     believe_losses(run, sender, now, flight.number);
     ack.in_flight = sender->in_flight + ack.acked;
+    ack.carried = flight.carried;
+    ack.lost = sender->lost - flight.lost;
     answered(run, sender, now, control->on_ack(control->context, sender->state, &ack));
 }
 
@@ -254,6 +261,7 @@ static void time_out(struct run *run, struct sender *sender, uint64_t now)
 {
     const struct congestion_control *control = sender->flow->control;
     sender->report->timeouts++;
+    sender->lost += sender->in_flight;
     sender->in_flight = 0;
     sender->left_out = sender->left_out_before = 0;
     sender->written_off = sender->recovered = sender->next;

@@ -28,6 +28,8 @@ struct link_ack {
     uint32_t in_flight;   /* packets on their way before it came, without what is taken for lost */
     uint32_t delivered;   /* packets acknowledged since this one was sent, with it ... */
     uint32_t interval_us; /* ... and how long these took to be sent or heard of, the longer */
+    uint32_t carried;     /* packets on their way when it was sent, with it ... */
+    uint32_t lost;        /* ... and how many were taken for lost since then */
     bool recovering;      /* it was sent before the last answer to a loss or a timeout */
 };
 
