@@ -7,8 +7,7 @@
 
 struct fiber;
 
-/* NULL: no memory, or a processor that modules don't run on either. Only the thread that made it
- * may go on with it. */
+/* NULL: no memory. Only the thread that made it may go on with it. */
 struct fiber *fiber_new(void (*function)(void *data), void *data);
 /* Until it stands still (true), or has ended. Never after that. */
 bool fiber_go_on(struct fiber *fiber);
