@@ -7,6 +7,7 @@ none should have to.
 - So is the place where a hub keeps things when nobody says: one that is started without --data or
   --memory leaves files there.
 - A process that outlives the program is a failure, and is ended.
+- A Python program that is aborted says where it was.
 - Signals have their default actions, also in a shell's background job, which ignores SIGINT and
   SIGQUIT, and under nohup, which ignores SIGHUP.
 - Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is
@@ -71,7 +72,7 @@ def end_those_left():
 
 def surroundings(folder):
     """The environment, without a way to what is the user's."""
-    own = {"TMPDIR": folder, "XDG_STATE_HOME": os.path.join(folder, "state"), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"TMPDIR": folder, "XDG_STATE_HOME": os.path.join(folder, "state"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1"}
     return {**{name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"}, **own}
 
 

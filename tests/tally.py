@@ -87,16 +87,19 @@ def end(program, has_failed):
 def main():
     suites_failed, builds = int(sys.argv[1]), sys.argv[2:]
     counts = {"passed": 0, "failed": 0, "skipped": 0}
+    ran = {build: {program["name"]: program for program in programs(build)} for build in builds}
     for build in builds:
         failed_in = collections.Counter()  # programs that tell of cases
         for program, name, case in cases(build):
             kind, text = outcome(case)
+            wrong = end(ran[build].get(case.get("name"), {}), False) if not program and kind == "passed" else None
+            if wrong:  # JUnit's words have none for one that was ended before it told of a case
+                kind, text = "failed", wrong
             counts[kind] += 1
             failed_in[program] += kind == "failed"
             if kind != "passed":
                 print(f"{kind}: {name}" + (f": {text}" if text else ""))
-        for program in programs(build):
-            name = program["name"]
+        for name, program in ran[build].items():
             wrong = end(program, failed_in[name] > 0) if name in failed_in else None
             if wrong:
                 counts["failed"] += 1
@@ -104,11 +107,10 @@ def main():
     if suites_failed and not counts["failed"]:
         counts["failed"] = 1
         print("failed: meson ended with an error; see test.out")
-    ran = {build: programs(build) for build in builds}
     slowest = sorted(((program["duration"], short(build, program), cpu_seconds(program))
-                      for build in builds for program in ran[build]), reverse=True)[:SLOWEST]
+                      for build in builds for program in ran[build].values()), reverse=True)[:SLOWEST]
     print("slowest: " + ", ".join(f"{name} {seconds:.1f} s (CPU {cpu:.1f} s)" for seconds, name, cpu in slowest))
-    print("CPU: " + ", ".join(f"{build} {sum(map(cpu_seconds, ran[build])):.0f} s" for build in builds))
+    print("CPU: " + ", ".join(f"{build} {sum(map(cpu_seconds, ran[build].values())):.0f} s" for build in builds))
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not counts["passed"] else 0
 

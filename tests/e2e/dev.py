@@ -16,7 +16,7 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import check, equal, run, test  # noqa: E402
+from harness import check, equal, run, test, wait_until  # noqa: E402
 
 PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "libssl-dev", "libseccomp": "libseccomp-dev",
             "libsodium": "libsodium-dev",
@@ -36,7 +36,16 @@ TOOLS = {
     "meson": """case $1 in
 setup) [ ! -e broken ] || { echo "no compiler"; exit 1; }; touch "$2/build.ninja" ;;
 introspect) cat tests.json ;;
-test) mkdir -p "$3/meson-logs"; cp testlog.* "$3/meson-logs" ;;
+test)
+    mkdir -p "$3/meson-logs"
+    cp testlog.* "$3/meson-logs"
+    if [ -e "$3.hangs" ]; then
+        echo "18/307 khub:unit / fine  OK"
+        trap 'kill -- -$! || kill $!; wait; exit 1' TERM
+        setsid python3 tests/runner.py python3 hangs.py &
+        wait
+        exit 1
+    fi ;;
 esac""",
 }
 JUNIT = """<testsuites><testsuite name="khub:unit"><testcase name="alpha"/><testcase name="beta"/></testsuite></testsuites>"""
@@ -49,7 +58,7 @@ class Tree:
         self.folder = tempfile.mkdtemp()
         os.makedirs(os.path.join(self.folder, "tests"))
         os.makedirs(os.path.join(self.folder, "tools"))
-        for name in ("dev", "tests/names.py", "tests/tally.py"):
+        for name in ("dev", "tests/names.py", "tests/tally.py", "tests/progress.py", "tests/runner.py"):
             shutil.copy(os.path.join(ROOT, name), os.path.join(self.folder, name))
         for name, text in TOOLS.items():
             path = self.write("tools/" + name, f'#!/bin/bash\necho "{name} $*" >>calls\n{text}\n')
@@ -86,6 +95,14 @@ def tree():
         yield found
     finally:
         shutil.rmtree(found.folder)
+
+
+HANGS = """import signal
+def wait_for_ever():
+    open("hangs", "w").close()
+    signal.sigwait([signal.SIGUSR1])
+wait_for_ever()
+"""
 
 
 def wanted(setup):
@@ -157,9 +174,10 @@ RUN = """<testsuites>
 <testsuite name="khub.khub:unit / late"><testcase name="a"/><testcase name="b"/></testsuite>
 <testsuite name="khub.khub:unit / slow"><testcase name="a"/></testsuite>
 <testsuite name="khub"><testcase name="khub:unit / alone"><error/></testcase><testcase name="khub:e2e / not"><skipped/>
-</testcase></testsuite></testsuites>"""
+</testcase><testcase name="khub:unit / stuck"/></testsuite></testsuites>"""
 ENDS = {"fine": ("OK", 0), "refuted": ("ERROR", 1), "crashed": ("ERROR", -11), "both": ("ERROR", 128 + 6), "cut": ("ERROR", 0),
-        "late": ("ERROR", 3), "slow": ("TIMEOUT", -15), "alone": ("ERROR", 128 + 6), "not": ("SKIP", 0)}
+        "late": ("ERROR", 3), "slow": ("TIMEOUT", -15), "alone": ("ERROR", 128 + 6), "not": ("SKIP", 0),
+        "stuck": ("INTERRUPT", 128 + 15)}
 
 
 @test
@@ -176,9 +194,39 @@ def a_program_that_ends_with_an_error_of_none_of_its_cases_is_named():
                      if line.startswith("failed: build: ")),
               ["both: outside its cases: was killed by SIGABRT", "crashed: outside its cases: was killed by SIGSEGV",
                "cut: outside its cases: ended before its last case", "khub.khub:unit / both: b",
-               "khub.khub:unit / refuted: b", "khub: khub:unit / alone", "late: outside its cases: ended with 3",
+               "khub.khub:unit / refuted: b", "khub: khub:unit / alone", "khub: khub:unit / stuck: was killed by SIGTERM", "late: outside its cases: ended with 3",
                "slow: outside its cases: hung"])
-        equal(last, "27 passed, 24 failed, 3 skipped")  # in each of three builds
+        equal(last, "27 passed, 27 failed, 3 skipped")  # in each of three builds
+
+
+@test
+def what_still_runs_when_there_is_no_more_time_is_ended():
+    with tree() as place:
+        place.write("hangs.py", HANGS)
+        place.write("build-asan.hangs", "")
+        os.environ["KHUB_TEST_MINUTES"] = "0"
+        try:
+            code, said, _ = place.dev("test")
+        finally:
+            del os.environ["KHUB_TEST_MINUTES"]
+        check("there are 0 min for the tests (KHUB_TEST_MINUTES)" in said, said)
+        equal((code, said.splitlines()[-1]), (1, "6 passed, 1 failed, 0 skipped"))
+
+
+@test
+def it_is_said_what_a_test_that_is_ended_was_waiting_for():
+    with tree() as place:
+        place.write("hangs.py", HANGS)
+        place.write("build.hangs", "")
+        with subprocess.Popen([os.path.join(place.folder, "tools", "meson"), "test", "-C", "build"], cwd=place.folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as suite:
+            wait_until(lambda: os.path.exists(os.path.join(place.folder, "hangs")), "it hangs")
+            said = subprocess.run([sys.executable, "tests/progress.py", "60", f"build={suite.pid}"], cwd=place.folder,
+                                  env={**os.environ, "KHUB_TEST_MINUTES": "1"}, stderr=subprocess.PIPE, check=True).stderr.decode()
+            test_said = suite.stdout.read().decode()
+        check(re.search(r"^dev: build: hangs.py, for \d+ s$", said, re.M), said)
+        check(re.search(r"^    \d+ \S .* in \S+: .*python3 hangs.py$", said, re.M), "its processes:", said)
+        check("in wait_for_ever" in test_said, "its traceback:", test_said)
 
 
 @test
