@@ -213,20 +213,28 @@ def chat_says_which_lines_the_hub_could_not_keep():
 
 @test
 def chat_loses_no_line_when_the_hub_is_killed():
-    """It waits at the end of its input, too, and says what was lost again under the same name."""
-    lines = [f"{i} {'x' * 100}" for i in range(3000)]
+    """It waits at the end of its input, too, and says what was lost again under the same name. The
+    last line is there when the hub is gone: without it chat had ended where it got on quickly."""
+    lines, gone = [f"{i} {'x' * 100}" for i in range(3000)], threading.Event()
+
+    def typed():
+        yield from ((line + "\n").encode() for line in lines[:-1])
+        gone.wait()
+        yield (lines[-1] + "\n").encode()
+
     with directory() as data:
         hub = Hub("--data", data)
         address = f"127.0.0.1:{hub.port}"
         ada = hub.join("ada", 2)
         with Running("chat", "--as", "me", "--hub", address, stdin=subprocess.PIPE) as chat:
             ada.expect("hello")
-            Feeder(chat.process, ((line + "\n").encode() for line in lines))
+            Feeder(chat.process, typed())
             for line in lines[:50]:
                 ada.expect("chat", text=line)
             last = ada.raw
             kill_9(hub)
             chat.wait_for("lost the hub")
+            gone.set()
             with Hub("--data", data, listen=(address,)) as again:
                 ada, heard = again.join("ada", 2, since=json.loads(last)["seq"]), []
                 while len(heard) < len(lines) - 50:
