@@ -18,14 +18,20 @@
 #include "cmd/train_summary.h"
 #include "cmd/visit.h"
 #include "net/sink.h"
+#include "node/bounds.h"
 #include "node/trainer.h"
 
 #define MINUTES_LEAST 0.05
+
+_Static_assert(LIST_MAX <= MIGRANT_ROOMS_MAX && ROOM_NAME_MAX <= ROOM_MAX,
+               "whatever rooms are named, a trainer can look into");
 
 struct train_settings {
     const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks, *by;
     struct trace_settings traces;
     struct searcher_settings searcher;
+    struct text_list migrants;
+    long migrate_every;
     double minutes;
     bool json, private_trace;
 };
@@ -159,6 +165,26 @@ static int take_traces(const struct train_settings *settings, struct traces_give
     return EXIT_WORKED;
 }
 
+/* An exit code. */
+static int check_migrants(const struct train_settings *settings)
+{
+    const struct text_list *rooms = &settings->migrants;
+    if (rooms->count > 0 && strcmp(settings->specialization, "general") == 0)
+        return complain("train", "'general' searches for nothing: no migrants come to it."),
+               EXIT_USAGE;
+    for (size_t i = 0; i < rooms->count; i++) {
+        if (strcmp(rooms->at[i], settings->room) == 0)
+            return complain("train", "--migrants '%s' is the room that it is in; name another.",
+                            rooms->at[i]),
+                   EXIT_USAGE;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(rooms->at[i], rooms->at[j]) == 0)
+                return complain("train", "--migrants '%s' stands there twice.", rooms->at[i]),
+                       EXIT_USAGE;
+    }
+    return EXIT_WORKED;
+}
+
 static int train(const struct train_settings *settings, const struct searcher *searcher,
                  struct live *live)
 {
@@ -177,6 +203,9 @@ static int train(const struct train_settings *settings, const struct searcher *s
         .specialization = settings->specialization,
         .minutes = settings->minutes,
         .searcher = searcher,
+        .migrant_rooms = settings->migrants.at,
+        .migrant_room_count = settings->migrants.count,
+        .migrate_every = (unsigned)settings->migrate_every,
         .summary_path = settings->summary,
         .keep_path = settings->out,
         .acks_path = settings->acks,
@@ -206,6 +235,8 @@ static int run(const void *data)
     live.out = out ? sink_stream(out) : NULL;
     struct traces_given given = {0};
     int code = hub_tls_check("train", settings->hub);
+    if (code == EXIT_WORKED)
+        code = check_migrants(settings);
     if (code == EXIT_WORKED)
         code = take_traces(settings, &given);
     if (code == EXIT_WORKED)
@@ -258,6 +289,25 @@ static const struct setting options[] = {
              "measured, claimed and checked like parameters. cmaes when nobody says."},
     MODEL_SETTINGS(struct train_settings),
     ANSWER_PATIENCE_SETTING(struct train_settings),
+    {.name = "migrants",
+     .kind = SETTING_LIST,
+     AT(migrants),
+     .argument = "ROOM",
+     .bytes = ROOM_NAME_MAX,
+     .help =
+         "Another room of the hub, an island of its own: the best that was confirmed there comes "
+         "over, one claim at a time. It may stand several times; then one room has its turn "
+         "after the other. The token must be good for these rooms too."},
+    {.name = "migrate-every",
+     .kind = SETTING_WHOLE,
+     AT(migrate_every),
+     .argument = "N",
+     .fallback = "1000",
+     .low = 1,
+     .high = 1e9,
+     .help =
+         "So many evaluations of its own search lie between one migrant and the next, and before "
+         "the first."},
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,

@@ -5,6 +5,7 @@
 
 #define SESSION_ID_MAX       64u   /* bytes; the hub's are UUIDs */
 #define ID_MAX               128u  /* bytes of an AI's id */
+#define ROOM_MAX             64u   /* bytes of a room's name */
 #define THING_ID_MAX         256u  /* bytes of a pattern's or component's id */
 #define SESSIONS_TRACKED_MAX 16u   /* own requests that wait, and live ones */
 #define SESSIONS_AT_ONCE_MAX 8u    /* that this AI takes part in */
@@ -20,6 +21,8 @@
 #define ELITES_OF_ONE_MAX    2u  /* of one AI */
 #define REFEREE_ELITES_MAX   32u /* the referee takes more, of all subjects */
 #define REFEREE_OF_ONE_MAX   8u
+#define MIGRANT_ROOMS_MAX    16u  /* other rooms that are looked into */
+#define MIGRANT_PAGES_MAX    32u  /* of the claims of one, at a look */
 #define CHECKS_OF_ONE_MAX    16u  /* things of one AI that wait to be checked */
 #define ANSWERS_OF_ONE_MAX   4u   /* feature requests of one AI that wait to be answered */
 #define FEATURE_WAITS_MAX    32u  /* of all */
@@ -50,6 +53,7 @@
 #define PROGRESS_MS          250    /* from one telling of the progress to the next */
 #define CHALLENGE_MS         30000  /* for the hub's nonce, beside an epoch, while it is there */
 #define REVIEW_MS            20000  /* for a partner's review, after the last one */
+#define MIGRANT_MS           60000  /* for a look into another room */
 #define RETRY_MAX_MS         5000   /* from one try to reach the hub to the next */
 #define AWAY_MS              60000  /* from one word on a hub that is away to the next */
 

@@ -40,6 +40,7 @@ bool seen_first(struct node *node, const char *sender, const char *id)
 struct check_job {
     struct node_job base;
     bool pattern; /* else a component */
+    bool migrant; /* of another room */
     char sender[ID_MAX + 1], id[THING_ID_MAX + 1];
     json_t *thing, *metrics;
     bool taken;
@@ -80,6 +81,12 @@ static bool verdict_first(struct node *node, const char *author, const char *id)
 static void check_count(struct node *node, const struct check_job *work, bool holds)
 {
     struct summary *count = &node->count;
+    if (work->migrant) {
+        count->migrants_checked++;
+        count->migrants_refuted += !holds;
+        count->migrants_taken_in += work->taken;
+        return;
+    }
     *(work->pattern ? &count->patterns_checked : &count->components_checked) += 1;
     *(work->pattern ? &count->patterns_refuted : &count->components_refuted) += !holds;
     *(work->pattern ? &count->patterns_taken_in : &count->components_taken_in) += work->taken;
@@ -115,7 +122,8 @@ static void check_done(struct job *job, bool ran)
     bool holds = json_is_true(json_object_get(work->metrics, "claim_holds"));
     if (ran && work->metrics) {
         check_count(node, work, holds);
-        check_report(node, work);
+        if (!work->migrant) /* this room has no such claim */
+            check_report(node, work);
         if (holds)
             check_said(node, work);
         else
@@ -145,7 +153,8 @@ static unsigned checks_waiting(const struct node *node, const char *sender)
     return count;
 }
 
-static void check_push(struct node *node, const char *sender, const json_t *thing, bool pattern)
+static void check_push(struct node *node, const char *sender, const json_t *thing, bool pattern,
+                       bool migrant)
 {
     const char *id = payload_string(thing, "id", THING_ID_MAX);
     const struct member *member = node_member(node, sender, false);
@@ -161,6 +170,7 @@ static void check_push(struct node *node, const char *sender, const json_t *thin
     }
     work->base = (struct node_job){.job = {.work = check_work, .done = check_done}, .node = node};
     work->pattern = pattern;
+    work->migrant = migrant;
     work->thing = json_deep_copy(thing); /* its own: the worker and the loop share no JSON */
     words_copy(work->sender, sender);
     words_copy(work->id, id);
@@ -178,13 +188,18 @@ static void check_push(struct node *node, const char *sender, const json_t *thin
 void checks_pattern(struct node *node, const char *sender, const json_t *pattern)
 {
     node->count.patterns_received++;
-    check_push(node, sender, pattern, true);
+    check_push(node, sender, pattern, true, false);
 }
 
 void checks_component(struct node *node, const char *sender, const json_t *component)
 {
     node->count.components_received++;
-    check_push(node, sender, component, false);
+    check_push(node, sender, component, false, false);
+}
+
+void checks_migrant(struct node *node, const char *author, const json_t *thing, bool pattern)
+{
+    check_push(node, author, thing, pattern, true);
 }
 
 void checks_code(struct node *node, const char *sender, const json_t *payload)

@@ -253,7 +253,7 @@ static json_t *value_read(struct json_value value, unsigned levels)
 
 /* The hub relays any JSON, and jansson does not take all of it: one such number in the hub's
  * knowledge must not cost the rest. */
-static json_t *payload_read(struct slice text, unsigned levels, json_error_t *ret_error)
+json_t *payload_read(struct slice text, unsigned levels, json_error_t *ret_error)
 {
     json_t *payload = json_loadb(text.at, text.len, 0, ret_error);
     size_t at;

@@ -229,6 +229,7 @@ static void node_close(struct node *node)
     node->phase = NODE_ENDED;
     khub_uv_stop(node->adapter);
     node->adapter = NULL;
+    migrants_end(node);
     handle_close((uv_handle_t *)&node->tick);
     handle_close((uv_handle_t *)&node->request);
     handle_close((uv_handle_t *)&node->progress);
@@ -250,6 +251,7 @@ static void on_tick(uv_timer_t *timer)
         proofs_tick(node);
         onces_tick(node);
         feature_leases_tick(node);
+        migrants_tick(node);
         sessions_tick(node);
     }
     bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !proofs_pending(node);
@@ -345,6 +347,7 @@ static void node_release(struct node *node)
     json_decref(node->last_pattern.claim);
     json_decref(node->last_component.claim);
     proofs_drop(node);
+    migrants_end(node);
     khub_free(node->link);
     onces_free(node);
     free(node->members);
@@ -375,7 +378,9 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     node->brain = brain;
     node->ended = "";
     node->members = calloc(MEMBERS_MAX, sizeof *node->members);
-    int error = node->members ? node_link(node) : KHUB_E_NO_MEMORY;
+    int error = node->members ? migrants_begin(node) : KHUB_E_NO_MEMORY;
+    if (error == 0)
+        error = node_link(node);
     if (error == 0)
         error = node_loop(node);
     if (error < 0) {

@@ -1,8 +1,8 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
  * (messages, and who is there), sharing.c (training, and what goes out of it), proofs.c (how a
- * claim is proved), checks.c and elites.c (what others share, now and before), features.c and
- * feature_leases.c (feature requests, and whose they are to answer), sessions.c and
- * session_work.c (collaboration).
+ * claim is proved), checks.c and elites.c (what others share, now and before), migrants.c (what was
+ * confirmed in other rooms), features.c and feature_leases.c (feature requests, and whose they are
+ * to answer), sessions.c and session_work.c (collaboration).
  *
  * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere
  * else. */
@@ -114,6 +114,7 @@ struct last_shared {
 };
 
 struct node;
+struct migrants; /* migrants.c */
 
 /* What became of a message that is said once (once.c). */
 enum once_end {
@@ -199,6 +200,7 @@ struct node {
     char salt[SALT_DIGITS + 1]; /* of its own workloads, until it is told; "": none */
     uint64_t epoch_ms;          /* for which the hub, as it said, may answer no commitment */
     struct last_shared last_pattern, last_component;
+    struct migrants *migrants; /* NULL: other rooms are none of its concern */
 };
 
 /* A brain's job for this node. The specific jobs have it first. */
@@ -257,6 +259,9 @@ void onces_free(struct node *node);
 void node_message(struct node *node, const struct khub_message *message);
 struct member *node_member(struct node *node, const char *id,
                            bool make); /* NULL: unknown, or no room */
+/* What the hub relayed, as jansson has it; in the outermost `levels` containers what that can't
+ * take is left out alone. NULL: unreadable. */
+json_t *payload_read(struct slice text, unsigned levels, json_error_t *ret_error);
 /* A string member of at most `max` bytes, "" when missing, longer or of another type. */
 const char *payload_string(const json_t *payload, const char *name, size_t max);
 
@@ -297,6 +302,8 @@ bool seen_already(const struct node *node, const char *sender, const char *id);
 bool seen_first(struct node *node, const char *sender, const char *id);
 void checks_pattern(struct node *node, const char *sender, const json_t *pattern);
 void checks_component(struct node *node, const char *sender, const json_t *component);
+/* What was confirmed in another room, under a name that says so: nobody is told what came of it. */
+void checks_migrant(struct node *node, const char *author, const json_t *thing, bool pattern);
 void checks_code(struct node *node, const char *sender, const json_t *payload);
 /* The hub's word on how a claim stands, and what all found of it. */
 void checks_verification(struct node *node, const char *sender, const json_t *payload);
@@ -308,6 +315,16 @@ void checks_shun(struct node *node, struct member *member);
 void elites_own(struct node *node, json_t *knowledge);
 /* Has the best of what the hub knows checked. ledger: {AI: its counts}, NULL: none. */
 void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
+
+/* migrants.c */
+/* Before the options' token is wiped. 0 or KHUB_E_…. */
+int migrants_begin(struct node *node);
+/* Looks into the next room when enough was spent on training, and ends a look that is over. */
+void migrants_tick(struct node *node);
+/* It is in the room that it looks into; and what the hub answers there. */
+void migrants_joined(struct node *node);
+void migrants_message(struct node *node, const char *type, const json_t *payload);
+void migrants_end(struct node *node);
 
 /* features.c */
 void feature_request(struct node *node, const char *sender, const json_t *payload);

@@ -17,6 +17,9 @@
     X(components, checked, "components checked by running them")                                   \
     X(components, refuted, "  of these: claim did not hold")                                       \
     X(components, taken_in, "  of these: taken in")                                                \
+    X(migrants, checked, "claims of other rooms checked by running them")                          \
+    X(migrants, refuted, "  of these: claim did not hold")                                         \
+    X(migrants, taken_in, "  of these: taken in")                                                  \
     X(claims, committed, "claims committed to")                                                    \
     X(claims, proved, "  proved on the hub's nonce, and published")                                \
     X(claims, confirmed, "  of these: confirmed by two others")                                    \
@@ -60,8 +63,8 @@ struct summary_head {
 /* {"ai_id", "specialization", "hub", "joined", "ended" and "exit_code" (null while it runs),
  * "seconds", "training": the brain's own, "learned": what it would use, with its parameters and its
  * source, or null (both consumed), and a group of counts each for "patterns", "components",
- * "claims", "reports", "sessions", "features" and "link": {"shared": n, …}}. NULL when out of
- * memory. */
+ * "migrants", "claims", "reports", "sessions", "features" and "link": {"shared": n, …}}. NULL when
+ * out of memory. */
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
                      json_t *training, json_t *learned);
 

@@ -30,6 +30,11 @@ struct trainer_options {
     const char *room; /* NULL: main */
     const char *ai_id, *specialization;
     double minutes;
+    /* Other rooms, at most MIGRANT_ROOMS_MAX (bounds.h): the best of what was confirmed in one
+     * after the other is taken in, each time that so many evaluations were spent. */
+    const char *const *migrant_rooms;
+    size_t migrant_room_count;
+    unsigned migrate_every;
     const struct searcher
         *searcher; /* who searches in the place of CMA-ES (search/searcher.h); NULL: nobody */
     /* Where it writes the summary as JSON too (summary.h), at its end and each time that it has
