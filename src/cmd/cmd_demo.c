@@ -36,7 +36,8 @@ const struct demo_ai demo_ais[DEMO_AIS] = {
 
 struct demo_settings {
     double minutes, patience;
-    const char *color, *by;
+    const char *color;
+    struct text_list by;
     struct searcher_settings searcher;
     bool json, keep, memory;
 };
@@ -174,11 +175,12 @@ static int kill_hub(struct demo *demo)
     return code;
 }
 
-static void add_searcher(const struct demo *demo, struct searcher_words *words, const char **at)
+static void add_searcher(const struct demo *demo, const char *by, struct searcher_words *words,
+                         const char **at)
 {
     searcher_write(&demo->settings->searcher, words);
     *at++ = "--by";
-    *at++ = demo->settings->by;
+    *at++ = by;
     memcpy(at, words->words, sizeof words->words);
 }
 
@@ -200,9 +202,10 @@ static int start_trainers(struct demo *demo, int64_t now)
         const char *arguments[10 + 2 + SEARCHER_WORDS_MAX + 1] = {
             "train",  "--hub", demo->address, "--summary",        summary,
             "--acks", acks,    ai->ai_id,     ai->specialization, minutes};
-        /* Whoever the user names searches for the last of them. */
-        if (i == DEMO_AIS - 1 && demo->settings->by)
-            add_searcher(demo, &words, arguments + 10);
+        /* Whoever the user names searches for the last of them, or the last ones. */
+        size_t behind = DEMO_AIS - 1 - i;
+        if (behind < demo->settings->by.count)
+            add_searcher(demo, demo->settings->by.at[behind], &words, arguments + 10);
         if (child_start(&demo->trainers[i], ai->ai_id, demo->scratch.path, arguments) < 0)
             return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
         demo->started[i] = true;
@@ -454,8 +457,12 @@ static void demo_end(struct demo *demo)
 static int run(const void *data)
 {
     struct demo demo = {.settings = data};
-    if (demo.settings->by && !searcher_known(demo.settings->by))
-        return complain("demo", "'%s' is no searcher; there are " SEARCHERS, demo.settings->by),
+    const struct text_list *by = &demo.settings->by;
+    if (searcher_check("demo", &demo.settings->searcher, by->at, by->count) != EXIT_WORKED)
+        return EXIT_USAGE;
+    if (by->count > DEMO_AIS)
+        return complain("demo", "there are %zu searchers, and %u AIs for them.", by->count,
+                        DEMO_AIS),
                EXIT_USAGE;
     if (scratch_make("demo", &demo.scratch) < 0 || scratch_make("demo-hub", &demo.data) < 0) {
         int cause = errno;
@@ -491,11 +498,11 @@ static const struct setting options[] = {
      .help =
          "How many minutes longer at the most, on a slow machine, until everything has happened."},
     {.name = "by",
-     .kind = SETTING_TEXT,
+     .kind = SETTING_LIST,
      AT(by),
      .argument = "SEARCHER",
      .help = "Who searches for the AI that comes last, as 'khub train --by': genetic, exec:COMMAND "
-             "or llm:MODEL."},
+             "or llm:MODEL. A second one searches for the AI before it, and so on."},
     MODEL_SETTINGS(struct demo_settings),
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
     COLOR_SETTING(struct demo_settings),

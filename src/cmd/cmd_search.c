@@ -79,20 +79,16 @@ static void show_progress(const struct judge *judge, void *data)
             trial_ratio(&judge->best), stage_workloads[judge->best.stages - 1]);
 }
 
-/* Whoever is named by --by. EXIT_USAGE after a sentence; EXIT_FAILED, and `why` says how. */
+/* Whoever is named by --by. 0, or -1 after a sentence. */
 static int make_proposer(const struct running *running, const char *by,
                          struct proposer *ret_proposer, char why[256])
 {
     char kind[64];
     struct searcher searcher = running->given.searcher;
-    if (!searcher_known(by))
-        return complain("search", "'%s' is no searcher; there are " SEARCHERS, by), EXIT_USAGE;
     snprintf(kind, sizeof kind, "search/%.*s", (int)strcspn(by, ":"), by);
     uint64_t seed = subject_seed(running->subject, kind, 0);
     searcher.by = by;
-    return searcher_begin(&searcher, running->subject, seed, running->budget, ret_proposer, why) < 0
-               ? EXIT_FAILED
-               : EXIT_WORKED;
+    return searcher_begin(&searcher, running->subject, seed, running->budget, ret_proposer, why);
 }
 
 /* The best's score on workloads of one kind, where nobody searched. */
@@ -128,19 +124,17 @@ static void measure_best(struct running *running, struct outcome *outcome)
         outcome->later = best_on(outcome, running->later, &later, "trace's later half");
 }
 
-static int search_by(struct running *running, const char *by)
+static void search_by(struct running *running, const char *by)
 {
     struct outcome *outcome = &running->outcomes[running->count];
     struct proposer proposer = {0};
-    int code = make_proposer(running, by, &proposer, outcome->why);
-    if (code == EXIT_USAGE)
-        return code;
+    bool made = make_proposer(running, by, &proposer, outcome->why) == 0;
     int64_t begun = time_monotonic_ms();
-    snprintf(outcome->name, sizeof outcome->name, "%s", code == EXIT_WORKED ? proposer.name : by);
+    snprintf(outcome->name, sizeof outcome->name, "%s", made ? proposer.name : by);
     running->tens = 0;
     judge_begin(&outcome->judge, running->subject, running->train_split, stop_flag());
     outcome->judge.traced = running->traced;
-    if (code == EXIT_WORKED)
+    if (made)
         proposer_search(&proposer, &outcome->judge, running->budget, show_progress, running,
                         outcome->why);
     outcome->spent = proposer.spent;
@@ -150,7 +144,6 @@ static int search_by(struct running *running, const char *by)
     running->count++;
     if (outcome->why[0])
         complain("search", "%s: %s", outcome->name, outcome->why);
-    return EXIT_WORKED;
 }
 
 /* ── showing ── */
@@ -379,7 +372,7 @@ static int search_all(struct running *running)
     size_t count = by->count ? by->count : sizeof by_default / sizeof *by_default;
     int code = prepare(running);
     for (size_t i = 0; code == EXIT_WORKED && i < count && !stop_asked(); i++)
-        code = search_by(running, by->count ? by->at[i] : by_default[i]);
+        search_by(running, by->count ? by->at[i] : by_default[i]);
     if (running->count == 0)
         return code;
     int shown = EXIT_WORKED;
@@ -398,7 +391,9 @@ static int run(const void *data)
 {
     struct running running = {.settings = data};
     running.subject = subject_named("search", running.settings->subject);
-    if (!running.subject)
+    const struct text_list *by = &running.settings->by;
+    if (!running.subject ||
+        searcher_check("search", &running.settings->searcher, by->at, by->count) != EXIT_WORKED)
         return EXIT_USAGE;
     const struct subject *traced = running.subject;
     int code = traces_give("search", &running.settings->traces, &running.traces, &traced);

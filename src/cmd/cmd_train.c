@@ -225,9 +225,9 @@ static int run(const void *data)
 {
     const struct train_settings *settings = data;
     struct searcher_given searching = {0};
-    if (settings->by && !searcher_known(settings->by))
-        return complain("train", "'%s' is no searcher; there are " SEARCHERS, settings->by),
-               EXIT_USAGE;
+    if (searcher_check("train", &settings->searcher, &settings->by, settings->by != NULL) !=
+        EXIT_WORKED)
+        return EXIT_USAGE;
     struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
     struct sink *out = sink_open(STDOUT_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     bool shared = same_terminal();

@@ -6,6 +6,27 @@
 #include <string.h>
 
 #include "cmd/visit.h"
+#include "fetch/http_client.h"
+
+int searcher_check(const char *command, const struct searcher_settings *settings,
+                   const char *const *by, size_t by_count)
+{
+    const char *url = settings->model_url;
+    struct http_place place;
+    for (size_t i = 0; i < by_count; i++)
+        if (!searcher_known(by[i]))
+            return complain(command, "'%s' is no searcher; there are " SEARCHERS, by[i]),
+                   EXIT_USAGE;
+    /* Who brings no libcurl asks no model, and is told so when he wants to. */
+    if (strcmp(url, MODEL_URL_DEFAULT) == 0 || !http_client_possible() ||
+        http_place_of(url, &place) == 0)
+        return EXIT_WORKED;
+    return complain(command,
+                    "--model-url '%s' is no URL where a model could answer: that is http:// or "
+                    "https://, a host, and perhaps a port and a path.",
+                    url),
+           EXIT_USAGE;
+}
 
 /* The first line of the file. */
 static int read_key(const char *command, const char *path, char **ret_key)

@@ -11,6 +11,7 @@ struct searcher_settings {
     long tokens;
     double price_in, price_out, spend, patience;
 };
+#define MODEL_URL_DEFAULT         "http://127.0.0.1:8080/v1"
 #define SEARCHER_AT(type, member) .offset = offsetof(type, searcher.member)
 #define SEARCHER_MONEY(type, is, member, most, says)                                               \
     {                                                                                              \
@@ -23,7 +24,7 @@ struct searcher_settings {
      .kind = SETTING_TEXT,                                                                         \
      SEARCHER_AT(type, model_url),                                                                 \
      .argument = "URL",                                                                            \
-     .fallback = "http://127.0.0.1:8080/v1",                                                       \
+     .fallback = MODEL_URL_DEFAULT,                                                                \
      .help = "Where a language model answers, without the wire's own path; the default is "        \
              "llama.cpp's. Ollama: http://127.0.0.1:11434/v1."},                                   \
         {.name = "model-wire",                                                                     \
@@ -61,6 +62,11 @@ struct searcher_settings {
         .argument = "SECONDS", .fallback = "60", .low = 0, .high = 86400,                          \
         .help = "How long a program or a model may take for an answer; 0: for ever."               \
     }
+
+/* Before anything is begun: whether there are searchers of these names, and where the model is said
+ * to answer something could. EXIT_WORKED, or EXIT_USAGE after a sentence on stderr. */
+int searcher_check(const char *command, const struct searcher_settings *settings,
+                   const char *const *by, size_t by_count);
 
 struct searcher_given {
     struct searcher searcher; /* `by` is the caller's to set */

@@ -22,6 +22,7 @@ from gateway import Door  # noqa: E402
 from model_server import asked, model, url  # noqa: E402
 from program import Running, refused, table  # noqa: E402
 
+EXAMPLE = os.path.join(ROOT, "examples", "searcher.py")
 PROCESSES = 5  # a hub, a gateway, and the three AIs that come at once
 # the fourth does not come while a test runs
 LONG = ("--minutes", "600", "--patience", "600")
@@ -158,20 +159,25 @@ def demo_can_be_watched_on_a_page():
 
 
 @test
-def demo_s_last_ai_searches_by_whom_the_user_names():
-    """With the options by which a model is reached; the model is asked, and that is enough."""
-    with model("anthropic", {"text": "I can't do that."}) as server, \
-            Demo("--minutes", "0.1", "--patience", "600", "--by", "llm:tiny", "--model-url", url(server), "--model-wire", "anthropic",
-                 "--tokens", "50000") as demo:
+def demo_s_last_ais_search_by_whom_the_user_names():
+    """A model is asked, with the options by which it is reached; and a program is told what became
+    of what it proposed. That is enough."""
+    with tempfile.TemporaryDirectory() as folder, model("anthropic", {"text": "I can't do that."}) as server, \
+            Demo("--minutes", "0.1", "--patience", "600", "--by", "llm:tiny", "--by", f"exec:tee {folder}/told | {sys.executable} {EXAMPLE}",
+                 "--model-url", url(server), "--model-wire", "anthropic", "--tokens", "50000") as demo:
         wait_until(lambda: server.asked, "a question to the model")
         check("Subject: networking" in asked(server.asked[0]), asked(server.asked[0])[:200])
         words = next(words for words in demo.children().values() if "AI_Node_4" in words)
         check("llm:tiny" in words and "50000" in words, words)
         check(not any("--by" in words for words in demo.children().values() if "AI_Node_1" in words), "all search by it")
+        with open(f"{folder}/told", encoding="utf-8") as file:
+            equal(json.loads(file.readline())["subject"], "security", "the subject of the AI before the last")
+            wait_until(lambda: file.seek(0) == 0 and re.search(r'"type":"told".*"ratio"', file.read()), "what the program is told")
         demo.process.send_signal(signal.SIGINT)
         demo.end()
         demo.leaves_nothing()
     refused(2, "demo", "--by", "nobody", said=["'nobody' is no searcher", "llm:MODEL"])
+    refused(2, "demo", *["--by", "genetic"] * 5, said=["5 searchers", "4 AIs"])
 
 
 @test
