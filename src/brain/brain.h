@@ -55,6 +55,7 @@ struct brain_standing {
     struct brain_row brief[BRAIN_BRIEF_MAX], rows[BRAIN_ROWS_MAX]; /* in a line; in a table */
     size_t brief_count, row_count;
     char remark[BRAIN_TEXT_SIZE]; /* whose work it has built on; "": nobody's */
+    bool thinking; /* it waits for an answer from outside: another training job takes it */
 };
 
 /* A session as the brain needs to know it. */

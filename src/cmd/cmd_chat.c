@@ -29,6 +29,7 @@ struct sent {
     TAILQ_ENTRY(sent) next;
     struct chat *chat;
     uint64_t line;
+    bool behind; /* what was said before it could not be kept, and so it was not taken */
     char message_id[UUID_SIZE];
     char target[]; /* "": all */
 };
@@ -103,14 +104,14 @@ static void fail(struct chat *chat, uint64_t line, const char *format, ...)
     free(sentence);
 }
 
-/* Whether it is one that on_outcome tells of. */
-static bool is_sent(const struct chat *chat, const char *message_id)
+/* One that on_outcome tells of; NULL: it is none. */
+static struct sent *sent_find(const struct chat *chat, const char *message_id)
 {
-    const struct sent *sent;
+    struct sent *sent;
     TAILQ_FOREACH (sent, &chat->sent, next)
         if (strcmp(sent->message_id, message_id) == 0)
-            return true;
-    return false;
+            return sent;
+    return NULL;
 }
 
 static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
@@ -121,7 +122,11 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     if (outcome->error < 0 && outcome->error != KHUB_E_REFUSED)
         return; /* the link has ended: tell_unacked does */
     TAILQ_REMOVE(&chat->sent, sent, next);
-    if (outcome->error < 0)
+    if (outcome->error < 0 && sent->behind)
+        fail(chat, sent->line,
+             "the hub could not keep what you said before this, and so did not take this either: "
+             "nothing came of both");
+    else if (outcome->error < 0)
         fail(chat, sent->line, "%s", outcome->detail);
     else if (!outcome->delivered)
         fail(chat, sent->line, "\"%s\" is not connected: this was accepted, but not delivered",
@@ -230,11 +235,14 @@ static void on_message(struct visit *visit, const struct khub_message *message)
     } else if (strcmp(type, "error") == 0) {
         OWNED char *detail = field_string(payload, "detail"),
                    *reply = field_string(payload, "in_reply_to");
+        struct sent *sent = sent_find(chat, reply);
         if (json_string_is(json_get(payload, "code"),
                            slice_of(wire_error_code(WIRE_REPLAY_TRUNCATED))))
             say(chat, "what you missed is not all there: %s", detail);
-        else if (!is_sent(chat, reply))
+        else if (!sent)
             fail(chat, 0, "%s", detail);
+        else /* that sentence is for who writes the protocol */
+            sent->behind = json_get(payload, "behind").kind == JSON_KIND_STRING;
     }
 }
 
@@ -289,6 +297,7 @@ static void publish(struct chat *chat, const char *type, struct text *payload, c
     }
     sent->chat = chat;
     sent->line = chat->prompt.number;
+    sent->behind = false;
     memcpy(sent->target, target ? target : "", target_size);
     TAILQ_INSERT_TAIL(&chat->sent, sent, next);
 }

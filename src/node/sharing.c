@@ -14,7 +14,7 @@ struct train_job {
     struct node_job base;
     unsigned budget;
     int error;
-    bool moved; /* it had something to do */
+    bool moved; /* it had something to do, or waits for an answer to it */
     json_t *claims;
     struct brain_standing standing;
 };
@@ -30,7 +30,7 @@ static void train_work(struct job *job)
     uint64_t before = work->standing.spent;
     work->error = brain->train(brain->state, work->budget, &node->jobs.stop, &work->claims);
     brain->standing(brain->state, &work->standing);
-    work->moved = work->standing.spent != before;
+    work->moved = work->standing.spent != before || work->standing.thinking;
 }
 
 static void train_done(struct job *job, bool ran)

@@ -20,15 +20,10 @@ void archive_cell(const struct trial *trial, unsigned *ret_size, unsigned *ret_t
     *ret_tail = tail;
 }
 
-int archive_add(struct archive *archive, const struct trial *trial)
+/* In the place of who is there. 0, or -1 when out of memory. */
+static int cell_fill(struct archive *archive, struct trial **cell, const struct trial *trial)
 {
-    unsigned size, tail;
-    if (trial->stages <= STAGE_TRAIN)
-        return 0;
-    archive_cell(trial, &size, &tail);
-    struct trial **cell = &archive->cells[size][tail], copy;
-    if (*cell && trial_compare(trial, *cell) >= 0)
-        return 0;
+    struct trial copy;
     if (trial_copy(trial, &copy) < 0)
         return -1;
     if (!*cell) {
@@ -42,7 +37,33 @@ int archive_add(struct archive *archive, const struct trial *trial)
         trial_free(*cell);
     }
     **cell = copy;
-    return 1;
+    return 0;
+}
+
+int archive_add(struct archive *archive, const struct trial *trial)
+{
+    unsigned size, tail;
+    if (trial->stages <= STAGE_TRAIN)
+        return 0;
+    archive_cell(trial, &size, &tail);
+    struct trial **cell = &archive->cells[size][tail];
+    if (*cell && trial_compare(trial, *cell) >= 0)
+        return 0;
+    return cell_fill(archive, cell, trial) < 0 ? -1 : 1;
+}
+
+int archive_copy(const struct archive *archive, struct archive *ret_copy)
+{
+    struct archive copy = {0};
+    for (size_t i = 0; i < ARCHIVE_SIZES; i++)
+        for (size_t k = 0; k < ARCHIVE_TAILS; k++)
+            if (archive->cells[i][k] &&
+                cell_fill(&copy, &copy.cells[i][k], archive->cells[i][k]) < 0) {
+                archive_free(&copy);
+                return -1;
+            }
+    *ret_copy = copy;
+    return 0;
 }
 
 /* Whoever ran furthest was the best of its time, and the judge knows most of it. */

@@ -32,6 +32,8 @@ size_t archive_list(const struct archive *archive, const struct trial **ret_elit
  * the archive's, good until something is added. */
 size_t archive_sample(const struct archive *archive, struct random *random, size_t most,
                       const struct trial **ret_elites);
+/* 0, or -1 when out of memory; then there is nothing to free. */
+int archive_copy(const struct archive *archive, struct archive *ret_copy);
 void archive_free(struct archive *archive); /* what is in it */
 
 #endif

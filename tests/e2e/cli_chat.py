@@ -208,6 +208,7 @@ def chat_says_which_lines_the_hub_could_not_keep():
         equal(sorted(numbers + [int(line["payload"]["text"].split()[0]) for line in heard]), list(range(2, 201)),
               "the lines refused and those that came")
         check(numbers, said)
+        check("heartbeat" not in said, "it tells a person of the protocol:", said)
         worked("send", "chat", '{"text":"room again"}', hub=hub)
 
 

@@ -13,10 +13,11 @@ import json
 import os
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
-from harness import Hub, check, equal, run, test  # noqa: E402
+from harness import PATIENCE, Hub, check, equal, run, test  # noqa: E402
 from model_server import asked, model, textbook, url  # noqa: E402
 from program import needs_landlock, worked  # noqa: E402
 from trainers import Trainer, Watcher, next_of, thing_of  # noqa: E402
@@ -97,6 +98,28 @@ def a_program_and_genetic_programming_join():
         tuned, word = confirmed(watcher, "evo", lambda thing: "parameters" in thing)
         agreed(word, "gen", "judge")
         check(tuned["optimiser"].startswith("exec: ") and "source" not in tuned, tuned)
+
+
+@test
+def while_a_model_thinks_its_ai_checks_what_others_claim():
+    """The model answers when its AI has verified another's claim, and not before."""
+    checked = threading.Event()
+
+    def held(body):
+        check(checked.wait(PATIENCE), "nobody was verified while the model thought")
+        return better("audio")(body)
+
+    needs_landlock()
+    with Hub() as hub, model("openai", {"text": held}) as server, \
+            Trainer(hub, "ada", "audio", more=by_model(server, "--patience", "0")) as ada, Trainer(hub, "bea", "graphics") as bea:
+        watcher = Watcher(hub, ada, bea)
+        watcher.wait("a question to the model", lambda: server.asked)
+        claim = watcher.wait_for("pattern_share", lambda line: line["sender_id"] == "bea")
+        ada.wait_log(f" pattern {thing_of(claim)['id']} from bea")
+        check(ada.summary_so_far()["training"]["searcher_spent"] is None, "it has its answer")
+        checked.set()
+        watcher.wait("what the model was paid", lambda: ada.summary_so_far()["training"]["searcher_spent"])
+        equal(ada.end()["training"]["searcher_ended"], None, "why its searcher ended")
 
 
 @contextlib.contextmanager

@@ -52,6 +52,14 @@ class Trainer:
         with open(self.summary_path, encoding="utf-8") as file:
             return json.load(file)
 
+    def summary_so_far(self):
+        """As it stood when it measured last; the first is waited for."""
+        while not os.path.exists(self.summary_path):
+            check(self.process.poll() is None, "the trainer ended without a summary:\n", self.log()[-3000:])
+            time.sleep(0.02)
+        with open(self.summary_path, encoding="utf-8") as file:
+            return json.load(file)
+
     def end(self, number=signal.SIGTERM):
         """Told to end, it does so in order. Its summary."""
         check(self.process.poll() is None, "the trainer has ended by itself:\n", self.log()[-3000:])

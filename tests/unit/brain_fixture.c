@@ -45,10 +45,15 @@ int collaborate(struct brain *brain, const struct brain_session *session, const 
 
 void train(struct brain *brain, unsigned evaluations, json_t **ret_pattern, json_t **ret_component)
 {
-    json_t *claims, *claim;
+    json_t *claims = NULL, *claim;
+    struct brain_standing standing;
     size_t i;
     *ret_pattern = *ret_component = NULL;
-    assert_int_equal(brain->train(brain->state, evaluations, &go, &claims), 0);
+    do { /* who searches may think for longer than a job */
+        json_decref(claims);
+        assert_int_equal(brain->train(brain->state, evaluations, &go, &claims), 0);
+        brain->standing(brain->state, &standing);
+    } while (standing.thinking);
     json_array_foreach(claims, i, claim)
     {
         json_t **place = strcmp(text(claim, "kind"), "pattern") == 0 ? ret_pattern : ret_component;

@@ -2,7 +2,10 @@
  * when it fails, CMA-ES goes on, and that is said. */
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/brain_fixture.h"
 
@@ -97,6 +100,77 @@ static void test_it_is_shown_what_others_found(void **state)
     brain_free(brain);
 }
 
+static bool thinks(struct brain *brain)
+{
+    struct brain_standing standing;
+    brain->standing(brain->state, &standing);
+    return standing.thinking;
+}
+
+static void train_a_job(struct brain *brain)
+{
+    json_t *claims;
+    assert_int_equal(brain->train(brain->state, 16, &go, &claims), 0);
+    json_decref(claims);
+}
+
+/* It answers when the file is there; and until then its AI does what others ask of it, and takes in
+ * what they found. */
+static void test_while_a_program_thinks_others_are_answered(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/khub-test-XXXXXX", command[512], path[64];
+    struct brain *other = brain_of("bob", SUBJECT);
+    json_t *pattern = shared_by(other, "pattern", 32);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/now", folder);
+    snprintf(command, sizeof command,
+             "exec:while read -r a; do case $a in *'\"ask\"'*) while ! [ -e %s ]; do sleep 0.02; "
+             "done; echo '{\"candidates\":[{\"parameters\":" SETTING "}]}';; esac; done",
+             path);
+    struct brain *brain = searching_by(command);
+    for (int i = 0; i < 2; i++) {
+        train_a_job(brain);
+        assert_true(thinks(brain));
+    }
+    assert_int_equal(figures_of(brain).evaluations, 0);
+    taken(brain, "bob", pattern);
+    assert_true(thinks(brain));
+    FILE *now = fopen(path, "w");
+    assert_non_null(now);
+    fclose(now);
+    while (thinks(brain))
+        train_a_job(brain);
+    assert_true(figures_of(brain).evaluations > 0);
+    assert_string_equal(outside_name(insides(brain)), insides(brain)->outside.name);
+    unlink(path);
+    rmdir(folder);
+    json_decref(pattern);
+    brain_free(other);
+    brain_free(brain);
+}
+
+/* Nobody waits for an answer at the end. */
+static void test_one_that_thinks_for_ever_is_ended(void **state)
+{
+    (void)state;
+    struct brain *brain = searching_by("exec:while read -r a; do :; done");
+    brain_stop stop = false;
+    json_t *claims;
+    assert_int_equal(brain->train(brain->state, 16, &stop, &claims), 0);
+    json_decref(claims);
+    json_decref(brain->summary(brain->state));
+    assert_true(thinks(brain));
+    atomic_store(&stop, true);
+    json_decref(brain->summary(brain->state)); /* the last, of a run that is over */
+    assert_false(thinks(brain));
+    brain_free(brain);
+    brain = searching_by("exec:while read -r a; do :; done");
+    train_a_job(brain);
+    assert_true(thinks(brain));
+    brain_free(brain);
+}
+
 static void test_who_trains_nothing_has_no_searcher(void **state)
 {
     (void)state;
@@ -115,6 +189,8 @@ int main(void)
         cmocka_unit_test(test_what_a_program_proposes_is_claimed),
         cmocka_unit_test(test_when_it_ends_cma_es_goes_on),
         cmocka_unit_test(test_it_is_shown_what_others_found),
+        cmocka_unit_test(test_while_a_program_thinks_others_are_answered),
+        cmocka_unit_test(test_one_that_thinks_for_ever_is_ended),
         cmocka_unit_test(test_who_trains_nothing_has_no_searcher),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ void outside_show(struct policy_brain *brain, const struct solution *solution,
 /* It is asked no more. */
 static void ended(struct outside *outside, const char *why)
 {
+    assert(!outside->asking.thinking);
     snprintf(outside->ended, sizeof outside->ended, "%s", why);
     proposer_free(&outside->proposer);
 }
@@ -76,6 +77,22 @@ static void told(struct outside *outside, brain_stop *stop)
                                                 : "it has no more to propose");
 }
 
+/* Who takes his time thinks on a thread of his own, and is waited for a moment in each job: in
+ * between are those of others. False: there is no answer yet. */
+static bool ask_thinker(struct outside *outside, size_t most, brain_stop *stop, int *ret_count,
+                        char why[256])
+{
+    struct asking *asking = &outside->asking;
+    const unsigned look_ms = 10;
+    if (!asking->thinking &&
+        asking_begin(asking, &outside->proposer, &outside->judge.archive, 0, most) < 0)
+        return false; /* without memory it is tried again */
+    for (unsigned ms = 0; ms < THINKING_MS && !atomic_load(stop); ms += look_ms)
+        if (asking_answered(asking, look_ms, outside->asked, ret_count, why))
+            return true;
+    return false;
+}
+
 /* Asks for at most so many. */
 static void ask(struct outside *outside, size_t most, brain_stop *stop)
 {
@@ -83,8 +100,12 @@ static void ask(struct outside *outside, size_t most, brain_stop *stop)
     char why[256] = "";
     struct search_state state = {
         .archive = &outside->judge.archive, .best = &outside->judge.best, .stop = stop};
-    int count = proposer->propose(proposer, &state, most < PROPOSALS_MAX ? most : PROPOSALS_MAX,
-                                  outside->asked, why);
+    int count = 0;
+    most = most < PROPOSALS_MAX ? most : PROPOSALS_MAX;
+    if (outside->at_once)
+        count = proposer->propose(proposer, &state, most, outside->asked, why);
+    else if (!ask_thinker(outside, most, stop, &count, why))
+        return;
     outside->count = count > 0 ? (size_t)count : 0;
     outside->spent = proposer->spent;
     if (count < 0 && !atomic_load(stop))
@@ -158,6 +179,8 @@ unsigned outside_search(struct policy_brain *brain, unsigned evaluations, brain_
             break;
         spent += more;
     }
+    if (outside->asking.thinking)
+        return 0;
     if (outside->count > 0 && outside->next == outside->count)
         told(outside, stop);
     brain->search.evaluations += spent;
@@ -170,9 +193,20 @@ const char *outside_name(const struct policy_brain *brain)
     return brain->outside.proposer.state ? brain->outside.name : "cma-es";
 }
 
+void outside_settle(struct policy_brain *brain)
+{
+    struct outside *outside = &brain->outside;
+    const atomic_bool *stop = outside->judge.stop;
+    if (!outside->asking.thinking || !stop || !atomic_load(stop))
+        return;
+    asking_end(&outside->asking);
+    outside->spent = outside->proposer.spent;
+}
+
 void outside_end(struct policy_brain *brain)
 {
     struct outside *outside = &brain->outside;
+    asking_end(&outside->asking);
     proposer_free(&outside->proposer);
     judge_end(&outside->judge);
     for (size_t i = 0; i < outside->count; i++)

@@ -18,6 +18,7 @@
 #include "policy/measure.h"
 #include "policy/optimise/search.h"
 #include "policy/subject.h"
+#include "search/asking.h"
 #include "search/searcher.h"
 
 #define AI_ID_MAX            PEER_ID_MAX
@@ -47,6 +48,7 @@
 #define MUTUAL_WORKLOADS_MAX 9u /* of this AI and eight others */
 #define MODULES_MAX          16u
 #define TAKEN_MAX            8u   /* AIs that are named as those whose work it has built on */
+#define THINKING_MS          200u /* that a training job waits for an answer */
 #define TRAINING_BUDGET      16u  /* evaluations of a training job */
 #define SESSION_BUDGET       240u /* evaluations that all in a session spend together */
 
@@ -186,6 +188,7 @@ struct outside {
     char split[SPLIT_SIZE];                             /* of its judge's workloads */
     bool at_once;       /* it proposes without taking its time, and is asked until a job is over */
     struct judge judge; /* also what it is shown of others' */
+    struct asking asking;              /* unless it proposes at once */
     struct trial asked[PROPOSALS_MAX]; /* what it has proposed and was not told of yet */
     size_t count, next;                /* next: the first that was not judged */
     uint64_t simulations;              /* that make no whole evaluation yet */
@@ -276,7 +279,7 @@ void policy_credit(struct policy_brain *brain, const char *author);
 
 /* outside.c */
 /* Asks it, when all that it has proposed is judged, and judges: for so many evaluations, or one C
- * source, for which a compiler works. Returns how many were spent. */
+ * source, for which a compiler works. Returns how many were spent; none while it thinks. */
 unsigned outside_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop);
 /* Puts what another found, which ran on the training workloads, among the elites that it is shown;
  * there is one, or nothing happens. */
@@ -284,6 +287,8 @@ void outside_show(struct policy_brain *brain, const struct solution *solution,
                   const struct probe_report *report);
 /* Who searches: "cma-es", "exec: ./mine". The brain's. */
 const char *outside_name(const struct policy_brain *brain);
+/* When all jobs are told to end it need not think any more: what it has cost is known then. */
+void outside_settle(struct policy_brain *brain);
 void outside_end(struct policy_brain *brain);
 
 /* standing.c */

@@ -216,6 +216,7 @@ void policy_standing(void *state, struct brain_standing *ret_standing)
     struct policy_figures figures;
     policy_figures(brain, &figures);
     figures_show(brain->subject, &figures, ret_standing);
+    ret_standing->thinking = brain->outside.asking.thinking;
     if (brain->outside.ended[0]) {
         size_t used = strlen(ret_standing->remark);
         snprintf(ret_standing->remark + used, BRAIN_TEXT_SIZE - used,
@@ -268,10 +269,11 @@ json_t *figures_json(const struct figures_head *head, const struct policy_figure
 
 json_t *policy_summary(void *state)
 {
-    const struct policy_brain *brain = state;
+    struct policy_brain *brain = state;
     const struct subject *subject = brain->subject;
     struct policy_figures figures;
     policy_figures(brain, &figures);
+    outside_settle(brain);
     const struct figures_head head = {.subject = subject->name,
                                       .version = subject->version,
                                       .cost = subject->cost,
