@@ -39,6 +39,14 @@ def runs(pid):
         return False
 
 
+def contents(path):
+    """Of a file that somebody else makes: nothing yet, or what is written by now."""
+    if not os.path.exists(path):
+        return ""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 class Demo(Running):
     """A running demo whose temporary files lie in a folder of its own."""
 
@@ -170,9 +178,9 @@ def demo_s_last_ais_search_by_whom_the_user_names():
         words = next(words for words in demo.children().values() if "AI_Node_4" in words)
         check("llm:tiny" in words and "50000" in words, words)
         check(not any("--by" in words for words in demo.children().values() if "AI_Node_1" in words), "all search by it")
-        with open(f"{folder}/told", encoding="utf-8") as file:
-            equal(json.loads(file.readline())["subject"], "security", "the subject of the AI before the last")
-            wait_until(lambda: file.seek(0) == 0 and re.search(r'"type":"told".*"ratio"', file.read()), "what the program is told")
+        told = wait_until(lambda: re.search(r'(.+\n)+.*"type":"told".*"ratio".*\n', contents(f"{folder}/told")),
+                          "what the program is told")[0]
+        equal(json.loads(told.partition("\n")[0])["subject"], "security", "the subject of the AI before the last")
         demo.process.send_signal(signal.SIGINT)
         demo.end()
         demo.leaves_nothing()
