@@ -447,8 +447,8 @@ static const struct setting options[] = {
      .argument = "N",
      .low = 1,
      .high = 1e6,
-     .help = "Of top: so many sets of parameters are run at the most, each owner's best first; "
-             "64 without it; each takes up to half a second."},
+     .help = "Of top: so many sets of parameters, and modules, are run at the most, each owner's "
+             "best first; 64 without it; each takes up to a second."},
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),

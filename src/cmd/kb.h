@@ -8,6 +8,7 @@
 #include "cmd/options.h"
 #include "cmd/visit.h"
 #include "policy/measure.h"
+#include "probe/probe.h"
 #include "wire/json.h"
 
 #define KB_SECTIONS  4u
@@ -68,10 +69,23 @@ char *kb_parameters_text(struct json_value body);
  * run them, with a sentence on why. */
 const struct subject *kb_parameters(struct json_value body, double *ret_parameters,
                                     char ret_why[KB_WHY_SIZE]);
-/* Whether a claim's ratio is what its parameters measure here, on its own nonce: 1, or 0 with a
- * sentence; -1 when out of memory. */
-int kb_claim_holds(const struct subject *subject, struct json_value entry, const double *parameters,
-                   char ret_why[KB_WHY_SIZE]);
+/* What a claim is of: parameters, or with a source the C of a module, which is run in the sandbox
+ * alone. */
+struct kb_policy {
+    char *source; /* NULL: there is none */
+    double parameters[SUBJECT_PARAMETERS_MAX];
+};
+/* The same of either; to be freed with its source. */
+const struct subject *kb_policy(struct json_value body, struct kb_policy *ret_policy,
+                                char ret_why[KB_WHY_SIZE]);
+int kb_policy_compare(const struct kb_policy *a, const struct kb_policy *b);
+/* Runs it on these workloads. Of parameters PROBE_RAN, or PROBE_FAILED when out of memory. */
+void kb_policy_measure(const struct subject *subject, const struct kb_policy *policy,
+                       struct evaluation_set *set, struct probe_report *ret_report);
+/* Whether a claim's ratio is what it measures here, on its own nonce: 1, or 0 with a sentence; -1
+ * when out of memory, or this machine can't. */
+int kb_claim_holds(const struct subject *subject, struct json_value entry,
+                   const struct kb_policy *policy, char ret_why[KB_WHY_SIZE]);
 
 /* What was reported on each ID. */
 struct kb_scores;

@@ -1,5 +1,5 @@
-/* What this program finds out of claims by itself: whether their parameters are any that it can
- * run, and whether their number is what it measures. */
+/* What this program finds out of claims by itself: whether their parameters, or their C, are any
+ * that it can run, and whether their number is what it measures. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,9 +84,58 @@ const struct subject *kb_parameters(struct json_value body, double *ret_paramete
     return taken ? subject : NULL;
 }
 
-int kb_claim_holds(const struct subject *subject, struct json_value entry, const double *parameters,
-                   char ret_why[KB_WHY_SIZE])
+const struct subject *kb_policy(struct json_value body, struct kb_policy *ret_policy,
+                                char ret_why[KB_WHY_SIZE])
 {
+    struct kb_policy policy = {.source = NULL};
+    OWNED char *source = field_module(body);
+    if (!*source) {
+        const struct subject *subject = kb_parameters(body, policy.parameters, ret_why);
+        if (subject)
+            *ret_policy = policy;
+        return subject;
+    }
+    OWNED char *name = field_string(body, "subject");
+    OWNED char *version = field_string(body, "subject_version");
+    const struct subject *subject = subject_find(name);
+    snprintf(ret_why, KB_WHY_SIZE, "it is of no subject of this khub, or of another version of it");
+    if (!subject || strcmp(subject->version, version) != 0)
+        return NULL;
+    snprintf(ret_why, KB_WHY_SIZE, "its source is longer than %u bytes", PROBE_SOURCE_MAX);
+    if (strlen(source) > PROBE_SOURCE_MAX)
+        return NULL;
+    policy.source = source;
+    source = NULL;
+    *ret_policy = policy;
+    return subject;
+}
+
+int kb_policy_compare(const struct kb_policy *a, const struct kb_policy *b)
+{
+    if (a->source || b->source)
+        return !a->source ? -1 : !b->source ? 1 : strcmp(a->source, b->source);
+    for (size_t i = 0; i < SUBJECT_PARAMETERS_MAX; i++)
+        if (a->parameters[i] != b->parameters[i])
+            return a->parameters[i] < b->parameters[i] ? -1 : 1;
+    return 0;
+}
+
+void kb_policy_measure(const struct subject *subject, const struct kb_policy *policy,
+                       struct evaluation_set *set, struct probe_report *ret_report)
+{
+    struct probe_report report = {.result = PROBE_FAILED, .why = "out of memory"};
+    if (set && policy->source)
+        probe_on(subject, policy->source, set, NULL, &report);
+    else if (set)
+        report = (struct probe_report){.result = PROBE_RAN,
+                                       .score = evaluation_set_score(set, policy->parameters)};
+    *ret_report = report;
+}
+
+int kb_claim_holds(const struct subject *subject, struct json_value entry,
+                   const struct kb_policy *policy, char ret_why[KB_WHY_SIZE])
+{
+    struct probe_report report;
     struct json_value verification = json_get(entry, "verification");
     OWNED char *nonce = field_string(verification, "nonce");
     double claimed = field_number(verification, "ratio", (double)NAN);
@@ -96,10 +145,12 @@ int kb_claim_holds(const struct subject *subject, struct json_value entry, const
         return 0;
     }
     struct evaluation_set *set = nonce_workloads(subject, nonce, CLAIM_WORKLOADS);
-    double ratio = set ? evaluation_set_score(set, parameters).ratio : (double)NAN;
+    kb_policy_measure(subject, policy, set, &report);
     evaluation_set_free(set);
-    if (isnan(ratio))
-        return -1;
+    snprintf(ret_why, KB_WHY_SIZE, "%s", report.why);
+    if (report.result != PROBE_RAN)
+        return probe_judged(report.result) ? 0 : -1;
+    double ratio = report.score.ratio;
     snprintf(ret_why, KB_WHY_SIZE, "its ratio is claimed to be %.9g and measures %.9g here",
              claimed, ratio);
     return numbers_agree(claimed, ratio);

@@ -1,8 +1,9 @@
 /* What is proved: the ranking of a subject's claims, and the ledger of who claimed what.
  *
  * The ranking believes nobody. That others have confirmed a claim lets it in; its number must be
- * found here again, and it is ranked by what its parameters do on workloads that were drawn just
- * now: neither its author nor those who speak for it could choose them, or try a thousand times. */
+ * found here again, and it is ranked by what its parameters, or its C in the sandbox, do on
+ * workloads that were drawn just now: neither its author nor those who speak for it could choose
+ * them, or try a thousand times. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -27,12 +28,14 @@
 struct ranked {
     char *id, *author, *owner;
     bool pattern;
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct kb_policy policy;
     struct score score; /* measured here, on workloads that nobody knew */
+    char *unrun;        /* or why it can't be, here; NULL: it was */
+    char *broken;       /* or what it did instead; NULL: nothing */
     double sure;        /* with 95 % certainty its ratio is not above this */
     double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told; */
     double privately;   /* likewise over what they keep to themselves */
-    unsigned copies;    /* confirmed claims with the same parameters, this one among them */
+    unsigned copies;    /* confirmed claims of the same, this one among them */
     unsigned agreeing;
     double claimed;
     unsigned turn; /* how many its owner claims to be better; the least of its copies */
@@ -45,12 +48,10 @@ struct ranking {
     size_t count, capacity;
     char nonce[NONCE_LENGTH + 1];
     unsigned claimed, refuted, contested; /* not ranked */
-    unsigned foreign; /* confirmed by others, but with parameters that can't be run here, */
+    unsigned foreign; /* confirmed by others, but of what can't be run by this khub, */
     unsigned untrue;  /* or with a number that is not found here, */
-    unsigned unrun;   /* or behind as many as are to be run; */
-    unsigned modules; /* or modules, whose C is not run unasked */
-    struct text module_names;
-    bool failed; /* out of memory */
+    unsigned unrun;   /* or behind as many as are to be run */
+    bool failed;      /* out of memory */
 };
 
 struct mean {
@@ -106,7 +107,7 @@ static struct ranked *ranking_add(struct ranking *ranking)
 static void rank_claim(void *data, const struct kb_claim *claim)
 {
     struct ranking *ranking = data;
-    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct kb_policy policy;
     char why[KB_WHY_SIZE];
     OWNED char *status = field_string(claim->verification, "status");
     if (strcmp(status, "confirmed") != 0) {
@@ -115,19 +116,15 @@ static void rank_claim(void *data, const struct kb_claim *claim)
         ranking->contested += strcmp(status, "contested") == 0;
         return;
     }
-    OWNED char *module = field_module(claim->body);
-    if (*module) {
-        if (ranking->modules++ < NOT_SHOWN_NAMED)
-            text_addf(&ranking->module_names, "%s%s", ranking->modules > 1 ? ", " : "", claim->id);
-        return;
-    }
-    if (!kb_parameters(claim->body, parameters, why)) {
+    if (!kb_policy(claim->body, &policy, why)) {
         ranking->foreign++;
         return;
     }
     struct ranked *ranked = ranking_add(ranking);
-    if (!ranked)
+    if (!ranked) {
+        free(policy.source);
         return;
+    }
     *ranked =
         (struct ranked){.id = strdup(claim->id),
                         .author = field_string(claim->entry, "contributor"),
@@ -135,9 +132,8 @@ static void rank_claim(void *data, const struct kb_claim *claim)
                         .pattern = claim->pattern,
                         .claimed = field_number(claim->verification, "ratio", (double)INFINITY),
                         .copies = 1,
+                        .policy = policy,
                         .entry = claim->entry};
-    memcpy(ranked->parameters, parameters,
-           (size_t)ranking->subject->parameter_count * sizeof *parameters);
     read_verifiers(json_get(claim->verification, "verifiers"), ranked);
 }
 
@@ -146,19 +142,11 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
-static int compare_parameters(const struct ranked *a, const struct ranked *b)
-{
-    for (size_t i = 0; i < SUBJECT_PARAMETERS_MAX; i++)
-        if (a->parameters[i] != b->parameters[i])
-            return a->parameters[i] < b->parameters[i] ? -1 : 1;
-    return 0;
-}
-
 /* Copies side by side, the one that most agree on first; then by id, so that the order is one. */
 static int compare_copies(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
-    int order = compare_parameters(a, b);
+    int order = kb_policy_compare(&a->policy, &b->policy);
     if (order == 0 && a->agreeing != b->agreeing)
         order = a->agreeing > b->agreeing ? -1 : 1;
     return order ? order : strcmp(text_or_empty(a->id), text_or_empty(b->id));
@@ -196,7 +184,7 @@ static int compare_turns(const void *left, const void *right)
 
 static bool is_copy(const struct ranking *ranking, size_t i)
 {
-    return i > 0 && compare_parameters(&ranking->at[i - 1], &ranking->at[i]) == 0;
+    return i > 0 && kb_policy_compare(&ranking->at[i - 1].policy, &ranking->at[i].policy) == 0;
 }
 
 /* Whose turn is when: a set's is the first that one of its copies has. */
@@ -228,10 +216,13 @@ static void ranked_free(struct ranked *ranked)
     free(ranked->id);
     free(ranked->author);
     free(ranked->owner);
+    free(ranked->policy.source);
+    free(ranked->unrun);
+    free(ranked->broken);
 }
 
-/* A room may hold thousands of claims: leaves `most` sets of parameters. So that nobody crowds out
- * the others by claiming much, owners take turns, each with its best. */
+/* A room may hold thousands of claims: leaves `most` sets of parameters and modules. So that nobody
+ * crowds out the others by claiming much, owners take turns, each with its best. */
 static void keep_to_run(struct ranking *ranking, size_t most)
 {
     size_t sets = 0, kept = 0;
@@ -245,18 +236,31 @@ static void keep_to_run(struct ranking *ranking, size_t most)
         ranked_free(&ranking->at[--ranking->count]);
 }
 
-/* Runs each set of parameters on the same workloads, and sorts them by what came of it. */
-static void measure_all(struct ranking *ranking)
+/* What came of it when it was run on the ranking's workloads. */
+static void take_report(struct ranking *ranking, struct ranked *ranked,
+                        const struct probe_report *report)
 {
-    struct evaluation_set *set = nonce_workloads(ranking->subject, ranking->nonce, CLAIM_WORKLOADS);
-    for (size_t i = 0; i < ranking->count; i++) {
-        struct ranked *ranked = &ranking->at[i];
-        if (is_copy(ranking, i))
-            ranked->score = ranking->at[i - 1].score;
-        else if (set)
-            ranked->score = evaluation_set_score(set, ranked->parameters);
+    ranked->sure = HUGE_VAL;
+    if (report->result == PROBE_RAN) {
+        ranked->score = report->score;
         ranked->sure = ranked->score.ratio + STUDENT_95 / ERRORS_OF_CI95 * ranked->score.ci95;
         ranking->failed = ranking->failed || !(ranked->score.ratio > 0);
+        return;
+    }
+    char **why = probe_judged(report->result) ? &ranked->broken : &ranked->unrun;
+    *why = strdup(report->why);
+    ranking->failed = ranking->failed || !*why || !ranked->policy.source;
+}
+
+/* Runs each on the same workloads, and sorts them by what came of it. */
+static void measure_all(struct ranking *ranking)
+{
+    struct probe_report report = {.result = PROBE_FAILED};
+    struct evaluation_set *set = nonce_workloads(ranking->subject, ranking->nonce, CLAIM_WORKLOADS);
+    for (size_t i = 0; i < ranking->count; i++) {
+        if (!is_copy(ranking, i))
+            kb_policy_measure(ranking->subject, &ranking->at[i].policy, set, &report);
+        take_report(ranking, &ranking->at[i], &report);
     }
     evaluation_set_free(set);
     if (ranking->count > 0)
@@ -268,14 +272,20 @@ static void measure_all(struct ranking *ranking)
 static bool claim_is_true(struct ranking *ranking, const struct ranked *ranked)
 {
     char why[KB_WHY_SIZE];
-    int holds = kb_claim_holds(ranking->subject, ranked->entry, ranked->parameters, why);
+    int holds = 0;
+    if (ranked->unrun)
+        return true; /* who can't run it can't say that it is not so */
+    if (ranked->broken)
+        snprintf(why, sizeof why, "%s", ranked->broken);
+    else
+        holds = kb_claim_holds(ranking->subject, ranked->entry, &ranked->policy, why);
     ranking->failed = ranking->failed || holds < 0;
     if (holds == 0 && ranking->untrue++ < NOT_SHOWN_NAMED)
         complain("kb", "not shown: %s of %s: %s.", text_or_empty(ranked->id), ranked->author, why);
     return holds > 0;
 }
 
-/* Leaves the best `limit` of what is true, with one claim for each set of parameters: whoever
+/* Leaves the best `limit` of what is true, with one claim for each policy: whoever
  * confirms what another found and shares it again adds nothing. Those that are left out go behind
  * them, to be freed. */
 static size_t keep_best(struct ranking *ranking, size_t limit)
@@ -283,8 +293,8 @@ static size_t keep_best(struct ranking *ranking, size_t limit)
     size_t kept = 0;
     for (size_t i = 0, end; i < ranking->count && kept < limit; i = end) {
         size_t shown = SIZE_MAX;
-        for (end = i;
-             end < ranking->count && compare_parameters(&ranking->at[i], &ranking->at[end]) == 0;
+        for (end = i; end < ranking->count &&
+                      kb_policy_compare(&ranking->at[i].policy, &ranking->at[end].policy) == 0;
              end++)
             if (shown == SIZE_MAX && claim_is_true(ranking, &ranking->at[end]))
                 shown = end;
@@ -296,6 +306,27 @@ static size_t keep_best(struct ranking *ranking, size_t limit)
         ranking->at[kept++] = best;
     }
     return kept;
+}
+
+static const char *kind_of(const struct ranked *ranked)
+{
+    return ranked->policy.source ? "module" : ranked->pattern ? "pattern" : "component";
+}
+
+static void add_score(struct table *table, const struct ranked *ranked)
+{
+    const struct score *score = &ranked->score;
+    if (ranked->unrun) {
+        table_add(table, "-");
+        table_add(table, "-");
+        table_add(table, "not run");
+        table_add(table, "-");
+        return;
+    }
+    table_add_number(table, score->ratio, 3, "");
+    table_add_number(table, score->ci95, 3, "");
+    table_addf(table, "%zu", score->seeds);
+    table_add_number(table, ranked->sure, 3, "");
 }
 
 static void print_ranking(const struct ranking *ranking, size_t count)
@@ -317,16 +348,16 @@ static void print_ranking(const struct ranking *ranking, size_t count)
     table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < count; i++) {
         const struct ranked *ranked = &ranking->at[i];
-        table_addf(&table, "%zu", i + 1);
+        if (ranked->unrun)
+            table_add(&table, "-");
+        else
+            table_addf(&table, "%zu", i + 1);
         table_add(&table, text_or_empty(ranked->id));
-        table_add(&table, ranked->pattern ? "pattern" : "component");
+        table_add(&table, kind_of(ranked));
         table_add(&table, ranked->author);
         table_addf(&table, "%u", ranked->copies);
         table_addf(&table, "%u", ranked->agreeing);
-        table_add_number(&table, ranked->score.ratio, 3, "");
-        table_add_number(&table, ranked->score.ci95, 3, "");
-        table_addf(&table, "%zu", ranked->score.seeds);
-        table_add_number(&table, ranked->sure, 3, "");
+        add_score(&table, ranked);
     }
     table_print(&table, &terminal, stdout);
     table_free(&table);
@@ -339,10 +370,14 @@ static void print_ranking_json(const struct ranking *ranking, size_t count)
         const struct ranked *ranked = &ranking->at[i];
         printf("%s{\"id\":", i ? ",\n" : "");
         json_print_string(stdout, slice_of(text_or_empty(ranked->id)));
-        printf(",\"ratio\":%.17g,\"ci95\":%.17g,\"workloads\":%zu,\"ratio_sure\":%.17g,"
-               "\"nonce\":\"%s\"",
-               ranked->score.ratio, ranked->score.ci95, ranked->score.seeds, ranked->sure,
-               ranking->nonce);
+        printf(",\"kind\":\"%s\",\"nonce\":\"%s\"", kind_of(ranked), ranking->nonce);
+        if (ranked->unrun) {
+            printf(",\"ratio\":null,\"not_run\":");
+            json_print_string(stdout, slice_of(ranked->unrun));
+        } else {
+            printf(",\"ratio\":%.17g,\"ci95\":%.17g,\"workloads\":%zu,\"ratio_sure\":%.17g",
+                   ranked->score.ratio, ranked->score.ci95, ranked->score.seeds, ranked->sure);
+        }
         if (isfinite(ranked->verifiers))
             printf(",\"ratio_verifiers\":%.17g", ranked->verifiers);
         if (isfinite(ranked->privately))
@@ -359,8 +394,6 @@ static void print_standing(const struct ranking *ranking, size_t count)
     const char *subject = ranking->subject->name;
     if (count > 0)
         print_ranking(ranking, count);
-    else if (ranking->count == 0 && ranking->modules > 0)
-        printf("No claim of %s that others have confirmed is run here.\n", subject);
     else if (ranking->count == 0)
         printf("No claim of %s is confirmed by two other AIs yet.\n", subject);
     else
@@ -374,9 +407,21 @@ static void print_standing(const struct ranking *ranking, size_t count)
                  "synthetic workloads that nobody knew before, with its 95 % interval. SURE: it is "
                  "no higher than that, with 95 % certainty (Student's t); who is first by it is "
                  "first. BY others have confirmed the claim, and its own number was found again "
-                 "here. COPIES are claims with these parameters, the one shown among them.",
+                 "here. COPIES are claims of the same, the one shown among them. A module is C of "
+                 "its author's, compiled and run in a sandbox.",
                  0, HELP_WIDTH);
     printf("To measure on the same workloads again: --nonce %s\n", ranking->nonce);
+}
+
+/* What is shown and was not run, and why: mostly one reason for all. */
+static void note_unrun(const struct ranking *ranking, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct ranked *ranked = &ranking->at[i];
+        if (ranked->unrun && (i == 0 || !ranking->at[i - 1].unrun ||
+                              strcmp(ranking->at[i - 1].unrun, ranked->unrun) != 0))
+            complain("kb", "not run here: %s: %s", text_or_empty(ranked->id), ranked->unrun);
+    }
 }
 
 /* What others have confirmed and is not shown. */
@@ -387,21 +432,14 @@ static void note_left_out(const struct ranking *ranking, long most)
                  ranking->untrue - NOT_SHOWN_NAMED);
     if (ranking->foreign > 0)
         complain("kb",
-                 "not shown: %u confirmed %s whose parameters are not those of %s, version %s, or "
-                 "out of range.",
+                 "not shown: %u confirmed %s whose parameters or C are not those of %s, version "
+                 "%s, or out of range.",
                  ranking->foreign, word_of(ranking->foreign, "claim", "claims"),
                  ranking->subject->name, ranking->subject->version);
-    if (ranking->modules > 0)
-        complain("kb",
-                 "not run: %u confirmed %s, others' C (%.*s%s): 'khub kb get ID --source' prints "
-                 "it, and 'khub measure %s --module FILE' runs it.",
-                 ranking->modules, word_of(ranking->modules, "module", "modules"),
-                 SLICE_FORMAT(text_slice(&ranking->module_names)),
-                 ranking->modules > NOT_SHOWN_NAMED ? "…" : "", ranking->subject->name);
     if (ranking->unrun > 0)
         complain("kb",
-                 "not run: %u more confirmed %s, since %ld %s of parameters %s run at the most, "
-                 "each owner's best first; --run N runs more.",
+                 "not run: %u more confirmed %s, since %ld %s of parameters or C %s run at the "
+                 "most, each owner's best first; --run N runs more.",
                  ranking->unrun, word_of(ranking->unrun, "claim", "claims"), most,
                  word_of((unsigned)most, "set", "sets"), word_of((unsigned)most, "is", "are"));
 }
@@ -434,11 +472,11 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
         print_ranking_json(&ranking, count);
     else
         print_standing(&ranking, count);
+    note_unrun(&ranking, count);
     note_left_out(&ranking, settings->run > 0 ? settings->run : KB_RUN);
     for (size_t i = 0; i < ranking.count; i++)
         ranked_free(&ranking.at[i]);
     free(ranking.at);
-    text_free(&ranking.module_names);
     return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }
 

@@ -11,9 +11,9 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, claim_module  # noqa: E402
-from claims import commit, measure, report  # noqa: E402
-from program import harmless, refused, row, worked  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, claim_module, commit  # noqa: E402
+from claims import commit_to, measure, module_of, module_sha256, report, share  # noqa: E402
+from program import harmless, needs_landlock, refused, row, worked  # noqa: E402
 
 
 def confirmed(client, others, identity, *what, **more):
@@ -101,7 +101,7 @@ def kb_top_shows_nothing_that_it_can_not_find_itself():
         result = worked("kb", "top", "audio", hub=hub)
         check("No claim of audio that others have confirmed holds here." in result.out, result.out)
         for part in ("not shown: below of two: its ratio is claimed to be 0.01 and measures 0.",
-                     f"not shown: 2 confirmed claims whose parameters are not those of audio, version {VERSION}, or out of"):
+                     f"not shown: 2 confirmed claims whose parameters or C are not those of audio, version {VERSION}, or out of"):
             check(part in result.err, repr(part), "is not in", result.err)
         equal(json.loads(worked("kb", "top", "audio", "--json", hub=hub).out), [], "rows")
         ada = hub.join("ada", 2)
@@ -154,10 +154,10 @@ def kb_top_runs_each_owners_best_and_no_more_than_it_may():
         equal((ranked.pop("good"), ranked.pop("textbook")), (2, 1), "the best of ada and of bea")
         equal(list(ranked.values()), [2], "cid's, which ada has as well")
         check("second" not in top("--run", "4")[0], "a copy of one's own is no turn")
-        check("not run: 3 more confirmed claims, since 3 sets of parameters are run at the most" in err, err)
+        check("not run: 3 more confirmed claims, since 3 sets of parameters or C are run at the most" in err, err)
         ranked, err = top("--run", "1")
         equal(ranked, {"good": 2}, "the best of those")
-        check("not run: 6 more confirmed claims, since 1 set of parameters is run at the most" in err, err)
+        check("not run: 6 more confirmed claims, since 1 set of parameters or C is run at the most" in err, err)
         equal((len(top("--run", "5")[0]), len(top("--run", "6")[0])), (5, 6), "sets")
         refused(2, "kb", "list", "--run", "3", hub=hub, said=["--run goes with top"])
         refused(2, "kb", "top", "audio", "--run", "0", hub=hub, said=["between 1 and"])
@@ -197,8 +197,9 @@ def kb_source_of_a_refuted_or_contested_claim_warns():
 
 
 @test
-def a_module_is_named_and_shown_and_not_run():
-    """What others confirm of it or not; its C comes as it was written, to the last byte."""
+def a_module_is_shown_as_it_was_written():
+    """What others confirm of it or not; its C comes to the last byte. It is none that could be run,
+    whatever others have said."""
     with Hub() as hub:
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
         source = "/* a module */\nint answer = 1;"
@@ -213,20 +214,67 @@ def a_module_is_named_and_shown_and_not_run():
         check("others have confirmed its number" in found.err and "careful" not in found.err, found.err)
         equal(row(worked("kb", "list", hub=hub).out, "ID", "mod")["STATUS"], "confirmed", "the row of a list")
         check('"kind": "module"' in worked("kb", "get", "mod", hub=hub).out, "what get shows")
-        found = worked("kb", "top", "audio", hub=hub)
-        check("No claim of audio that others have confirmed is run here." in found.out, found.out)
-        check("not run: 1 confirmed module, others' C (mod): 'khub kb get ID --source'" in found.err, found.err)
-        confirmed(ada, (bea, cid), "good", GOOD)
-        top = worked("kb", "top", "audio", "--json", hub=hub)
-        equal([entry["id"] for entry in json.loads(top.out)], ["good"], "rows beside a module")
-        check("not run: 1 confirmed module" in top.err, top.err)
         claim_module(ada, "refuted", source + "\n", 0.25)
         shown = json.loads(worked("kb", "get", "refuted", "--json", hub=hub).out)[0]["entry"]["verification"]
         for other in (bea, cid):
             report(other, "refuted", {"nonce": shown["nonce"], "n": 64, "ratio": 0}, claim_holds=False)
         found = worked("kb", "get", "refuted", "--source", hub=hub)
         check("is refuted: bea, cid measured something else" in found.err, found.err)
-        check("refuted" not in worked("kb", "top", "audio", hub=hub).err, "a refuted module is none to run")
+        found = worked("kb", "top", "audio", hub=hub)
+        check("refuted" not in found.err and "0 contested, 1 refuted" in found.out, found)
+        needs_landlock()
+        check("No claim of audio that others have confirmed holds here." in found.out, found.out)
+        check("not shown: mod of ada: " in found.err, found.err)
+
+
+def module_claimed(client, others, identity, source, path):
+    """With its true ratio, which two others echo."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(source)
+    challenge = commit_to(client, module_sha256("audio", VERSION, source))
+    measured = json.loads(worked("measure", "audio", "--nonce", challenge["nonce"], "--module", path, "--json").out)
+    told = share(client, identity, challenge, measured["ratio"], VERSION, source=source)
+    for other in others:
+        report(other, identity, told)
+
+
+@test
+def kb_top_runs_modules_and_ranks_them_among_the_others():
+    """By the same workloads as parameters; and in its row it says of what it could not run."""
+    needs_landlock()
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        path = os.path.join(hub.folder, "module.c")
+        confirmed(ada, (bea, cid), "fair", FAIR)
+        confirmed(bea, (ada, cid), "textbook", TEXTBOOK)
+        good = module_of(hub, GOOD)
+        module_claimed(cid, (ada, bea), "mod", good, path)
+        module_claimed(ada, (bea, cid), "copy", good, path)
+        lie = claim_module(bea, "lie", good + "/* */\n", 0.01)
+        for other in (ada, cid):
+            report(other, "lie", lie)
+        result = worked("kb", "top", "audio", "--nonce", NONCE, hub=hub)
+        shown = [row(result.out, "ID", identity) for identity in ("fair", "textbook")]
+        equal([(each["#"], each["KIND"]) for each in shown], [("2", "pattern"), ("3", "pattern")], "rows behind it")
+        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
+        equal([(entry["kind"], entry["copies"]) for entry in top], [("module", 2), ("pattern", 1), ("pattern", 1)], "rows")
+        best = row(result.out, "ID", top[0]["id"])
+        equal((best["#"], best["KIND"], best["RATIO"], best["ON"]), ("1", "module", f"{measure(NONCE, GOOD)['ratio']:.3f}", "64"), "its row")
+        check(top[0]["id"] in ("mod", "copy") and top[0]["ratio"] == measure(NONCE, GOOD)["ratio"], top[0])
+        check("not shown: lie of bea: its ratio is claimed to be 0.01 and measures 0." in result.err, result.err)
+        # where there is no compiler
+        result = worked("kb", "top", "audio", "--nonce", NONCE, hub=hub, PATH=hub.folder)
+        equal([row(result.out, "ID", identity)["#"] for identity in ("fair", "textbook")], ["1", "2"], "places of what was run")
+        unrun = [json.loads(worked("kb", "top", "audio", "--json", hub=hub, PATH=hub.folder).out)[at] for at in (2, 3)]
+        check(all(entry["ratio"] is None and entry["kind"] == "module" and "cc" in entry["not_run"] for entry in unrun), unrun)
+        equal([entry["copies"] for entry in unrun], [2, 1], "copies")
+        blind = row(result.out, "ID", unrun[0]["id"])
+        equal((blind["#"], blind["RATIO"], blind["ON"], blind["SURE"]), ("-", "-", "not run", "-"), "a row that was not run")
+        equal(result.err.count("not run here: "), 1, "reasons")
+        # the lie and the module
+        result = worked("kb", "top", "audio", "--json", "--run", "2", hub=hub)
+        equal([entry["kind"] for entry in json.loads(result.out)], ["module"], "rows, when two may be run")
+        check("not run: 2 more confirmed claims, since 2 sets of parameters or C are run" in result.err, result.err)
 
 
 if __name__ == "__main__":
