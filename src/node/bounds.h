@@ -38,6 +38,7 @@
 #define REQUEST_MS           10000  /* the seed's */
 #define STEP_MS              1000   /* from the beginning of a session's step to that of the next */
 #define STEPS                8u     /* in which a session's budget is spent when all work */
+#define SEARCHED_MAX         16u    /* steps of one that come before other sessions': twice STEPS */
 #define OPEN_MS              400    /* the initiator waits so long for more to accept */
 #define JOIN_MS              1500   /* the others wait so long for it to open the workspace */
 #define WRITE_MS             5000   /* for the hub's answer to a workspace_update */

@@ -47,6 +47,9 @@ struct session {
     json_t *candidate; /* as it lies in the workspace; NULL: nothing yet */
     uint64_t version;  /* of it; 0: nothing yet */
     uint64_t job_version;
+    bool due;          /* its next step of search waits for its turn, */
+    bool searches;     /* or is the one whose turn it is */
+    unsigned searched; /* such steps, so far */
     bool working, writing,
         reconcile;   /* a job runs; a write is unanswered; join the current value at once */
     bool had_review; /* another has reviewed the candidate, or an earlier one */

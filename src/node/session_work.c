@@ -96,7 +96,7 @@ static struct session *session_job_over(struct session_job *work)
 {
     struct session *session = work->place;
     assert(session->working); /* nobody else takes its place meanwhile */
-    session->working = false;
+    session->working = session->searches = false;
     bool there = session->state != SESSION_FREE && strcmp(session->id, work->id) == 0;
     if (there)
         session->moved = node_now(work->base.node);
@@ -339,7 +339,8 @@ static void conclude_start(struct node *node, struct session *session)
 static bool session_is_at_work(const struct session *session)
 {
     return session->state >= SESSION_ACTIVE &&
-           (session->working || (session->state == SESSION_CONCLUDING && session->handed_in == 0));
+           (session->working || session->due ||
+            (session->state == SESSION_CONCLUDING && session->handed_in == 0));
 }
 
 /* What waits for something that was lost or never comes. How long work takes depends on the
@@ -398,6 +399,7 @@ static void session_tick(struct node *node, struct session *session)
     if (khub_link_state(node->link) != KHUB_JOINED)
         return; /* the hub is awaited, and its link sends what it has not answered */
     session_limits(node, session);
+    session->due = false;
     if (session->working || session->writing || session->state != SESSION_ACTIVE ||
         now < session->retry_at)
         return;
@@ -419,8 +421,42 @@ static void session_tick(struct node *node, struct session *session)
         return;
     }
     session->spent_since = 0; /* a candidate that took the other's place may say less */
-    if (now >= session->next_step && !session_waits(node, session, &view))
-        step_start(node, session);
+    if (now < session->next_step || session_waits(node, session, &view))
+        return;
+    if (session->candidate && !session->replace && !view.foreign && !view.reviewed)
+        session->due = true;
+    else
+        step_start(node, session); /* opens it, or reviews: nobody should wait for that */
+}
+
+/* How far it is, as its candidate says; one that is never done has no precedence for ever. */
+static double search_progress(const struct node *node, const struct session *session)
+{
+    return session->searched < SEARCHED_MAX ? session_view(node, session).progress : 0;
+}
+
+/* One searches at a time, the furthest first: were all to advance together, all would be done late.
+ * Which that is, all partners see alike. */
+static void search_next(struct node *node)
+{
+    struct session *next = NULL;
+    double furthest = -1;
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++) {
+        struct session *session = &node->sessions[i];
+        if (session->searches)
+            return;
+        double progress = session->due ? search_progress(node, session) : -1;
+        if (progress > furthest) {
+            furthest = progress;
+            next = session;
+        }
+    }
+    if (!next)
+        return;
+    step_start(node, next);
+    next->due = !next->working;
+    next->searches = next->working;
+    next->searched += next->working;
 }
 
 void sessions_tick(struct node *node)
@@ -428,4 +464,6 @@ void sessions_tick(struct node *node)
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         if (node->sessions[i].state != SESSION_FREE)
             session_tick(node, &node->sessions[i]);
+    if (khub_link_state(node->link) == KHUB_JOINED)
+        search_next(node);
 }

@@ -252,6 +252,39 @@ static size_t said_at_work(void)
     return so ? said_of("collaboration_update") : 0;
 }
 
+/* With much to do it does one thing after the other: the session that is furthest is next, unless
+ * it has been for so long that it can't be meant well. The partners of the others hear that they
+ * wait for work. */
+static void test_the_furthest_session_is_searched_first(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct session *far =
+        session_begin(node, 1, "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":200}}");
+    struct session *near =
+        session_begin(node, 2, "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":20}}");
+    struct session *sessions[] = {far, near};
+    for (unsigned i = 0; i <= SEARCHED_MAX; i++) {
+        struct session *next = i < SEARCHED_MAX ? far : near, *other = sessions[next == far];
+        far->next_step = near->next_step = 0;
+        sessions_tick(node);
+        assert_true(next->working && !other->working);
+        let_pass(other, IDLE_MS);
+        size_t before = said_of("collaboration_update");
+        sessions_tick(node); /* nor does the other begin meanwhile */
+        assert_false(other->working);
+        assert_int_equal(other->state, SESSION_ACTIVE);
+        assert_int_equal(said_at_work(), before + 1);
+        work(node);
+        json_decref(next->candidate);
+        next->candidate = json_pack("{s:s,s:{s:i}}", "subject", "process_manager", "evaluations",
+                                    "ada", next == far ? 200 : 20);
+        next->writing = false;
+        assert_int_equal(calls.stepped, i + 1);
+    }
+    node_unmake(node);
+}
+
 /* A slow machine: no limit is set to this AI's own work, and the partners hear that it goes on. */
 static void test_work_may_take_its_time(void **state)
 {
@@ -626,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_late_while_the_hub_is_away),
         cmocka_unit_test(test_session_conflict_and_loss),
         cmocka_unit_test(test_session_time_limits),
+        cmocka_unit_test(test_the_furthest_session_is_searched_first),
         cmocka_unit_test(test_work_may_take_its_time),
         cmocka_unit_test(test_unreadable_candidate),
         cmocka_unit_test(test_refusals),
