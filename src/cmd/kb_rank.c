@@ -279,8 +279,8 @@ static bool claim_is_true(struct ranking *ranking, const struct ranked *ranked)
         snprintf(why, sizeof why, "%s", ranked->broken);
     else
         holds = kb_claim_holds(ranking->subject, ranked->entry, &ranked->policy, why);
-    ranking->failed = ranking->failed || holds < 0;
-    if (holds == 0 && ranking->untrue++ < NOT_SHOWN_NAMED)
+    ranking->failed = ranking->failed || (holds < 0 && !ranked->policy.source);
+    if (holds <= 0 && ranking->untrue++ < NOT_SHOWN_NAMED)
         complain("kb", "not shown: %s of %s: %s.", text_or_empty(ranked->id), ranked->author, why);
     return holds > 0;
 }
