@@ -95,11 +95,32 @@ static void plug_in_text(struct host *host, const char *text)
     hook_find(host, "cache_free_hook", &host->free);
 }
 
+enum { TEXT_SIZE = 32768 };
+
+static void render(const double *parameters, char *ret_text)
+{
+    int length = subject_render(subject_find("file_system"), parameters, ret_text, TEXT_SIZE);
+    assert_in_range(length, 1, TEXT_SIZE - 1);
+}
+
 static void plug_in(struct host *host, const double *parameters)
 {
-    char text[32768];
-    int length = subject_render(subject_find("file_system"), parameters, text, sizeof text);
-    assert_in_range(length, 1, sizeof text - 1);
+    char text[TEXT_SIZE];
+    render(parameters, text);
+    plug_in_text(host, text);
+}
+
+/* S3-FIFO as published is followed whatever happens. */
+static void plug_in_s3fifo(struct host *host)
+{
+    static const char tuned[] = "return file_system_follows(&tuned, followed, won, lost);";
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char text[TEXT_SIZE];
+    subject_textbook(subject_find("file_system"), parameters);
+    render(parameters, text);
+    char *at = strstr(text, tuned);
+    assert_non_null(at);
+    memcpy(at, "return 1 | followed | won | lost;                       ", sizeof tuned - 1);
     plug_in_text(host, text);
 }
 
@@ -187,7 +208,7 @@ static void assert_same(struct host *host, const struct file_system_rules *rules
         struct references trace = {
             .capacity = capacity, .page_count = IDS, .count = i + 1, .pages = pages};
         int64_t misses =
-            rules ? cache_s3fifo_misses(&trace, rules) : cache_decided_misses(&trace, decider);
+            rules ? cache_misses(&trace, rules) : cache_decided_misses(&trace, decider);
         if (get(host, pages[i], unit) == (misses > before))
             fail_msg("request %u with a capacity of %u", i, capacity);
         before = misses;
@@ -232,8 +253,8 @@ static void misses_what_the_simulator_misses(void **state)
 static void counts_bytes(void **state)
 {
     (void)state;
-    static const double parameters[SUBJECT_PARAMETERS_MAX] = {0.25, 2,   0.5,   3,
-                                                              0.25, 512, 0.125, 0.25};
+    static const double parameters[SUBJECT_PARAMETERS_MAX] = {0.25, 2,     0.5,  3,   0.25,
+                                                              512,  0.125, 0.25, 0.5, 0.5};
     struct host host;
     struct file_system_rules rules = rules_of(parameters);
     plug_in(&host, parameters);
@@ -275,15 +296,27 @@ static uint32_t strange_keeps(const void *context, uint32_t in_main, uint32_t hi
     return in_main || hits;
 }
 
+static uint32_t strange_duels(const void *context, uint32_t capacity)
+{
+    return *(const uint32_t *)context + capacity;
+}
+
+static uint32_t strange_follows(const void *context, uint32_t followed, uint32_t won, uint32_t lost)
+{
+    (void)context;
+    return (won + lost) % 5 == 2 ? 0xff00 : (won ^ lost) % 2 && followed;
+}
+
 static void whatever_a_module_answers(void **state)
 {
     (void)state;
     static const uint32_t smalls[] = {0, UINT32_MAX};
     for (int i = 0; i < 2; i++) {
-        struct cache_decider decider = {strange_small,  strange_ghost, strange_on_miss,
-                                        strange_on_hit, strange_keeps, &smalls[i]};
+        struct cache_decider decider = {strange_small,   strange_ghost, strange_on_miss,
+                                        strange_on_hit,  strange_keeps, strange_duels,
+                                        strange_follows, &smalls[i]};
         struct host host;
-        char text[1024];
+        char text[2048];
         snprintf(text, sizeof text,
                  "#include <stdint.h>\n"
                  "static uint32_t small(uint32_t c) { (void)c; return %uu; }\n"
@@ -292,28 +325,46 @@ static void whatever_a_module_answers(void **state)
                  "static uint32_t hit(uint32_t c, uint32_t m, uint32_t h, uint32_t n)\n"
                  "{ (void)c, (void)m, (void)h; return n %% 3 ? 0xfff1 : 0; }\n"
                  "static uint32_t keeps(uint32_t m, uint32_t h) { return m || h; }\n"
+                 "static uint32_t duels(uint32_t c) { return %uu + c; }\n"
+                 "static uint32_t follows(uint32_t f, uint32_t w, uint32_t l)\n"
+                 "{ return (w + l) %% 5 == 2 ? 0xff00 : (w ^ l) %% 2 && f; }\n"
                  "static const struct { uint32_t (*small_frames)(uint32_t);\n"
                  "uint32_t (*ghost_pages)(uint32_t); uint32_t (*on_miss)(uint32_t, uint32_t);\n"
                  "uint32_t (*on_hit)(uint32_t, uint32_t, uint32_t, uint32_t);\n"
-                 "uint32_t (*keeps)(uint32_t, uint32_t); }\n"
-                 "khub_file_system = {small, ghost, miss, hit, keeps};\n",
-                 smalls[i]);
+                 "uint32_t (*keeps)(uint32_t, uint32_t); uint32_t (*duels)(uint32_t);\n"
+                 "uint32_t (*follows)(uint32_t, uint32_t, uint32_t); }\n"
+                 "khub_file_system = {small, ghost, miss, hit, keeps, duels, follows};\n",
+                 smalls[i], smalls[i]);
         plug_in_text(&host, text);
         assert_same(&host, NULL, &decider, 60, 1, 3);
         plug_out(&host);
     }
 }
 
+/* Requests of all sizes, and somebody who takes out. */
+static void anything(struct host *host)
+{
+    struct random random;
+    random_seed(&random, 1);
+    for (int i = 0; i < 10000; i++) {
+        uint32_t page = (uint32_t)(random_below(&random, 20) * random_below(&random, 20));
+        get(host, page, (int64_t)random_below(&random, i % 100 == 0 ? 120 : 9));
+        if (i % 7)
+            continue;
+        page = (uint32_t)random_below(&random, IDS); /* somebody takes it out */
+        host->remove(host->data, FIRST_ID + page);
+        if (is_here(host, FIRST_ID + page))
+            take_out(host, FIRST_ID + page);
+    }
+}
+
 static void objects_of_all_sizes(void **state)
 {
     (void)state;
-    double parameters[SUBJECT_PARAMETERS_MAX];
     struct host host;
-    struct random random;
-    subject_textbook(subject_find("file_system"), parameters);
-    plug_in(&host, parameters);
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    plug_in_s3fifo(&host);
     begin(&host, 1000);
-    random_seed(&random, 1);
     assert_false(get(&host, 0, 1001)); /* too large: it is not taken in, */
     assert_false(get(&host, 1, 1000));
     assert_false(get(&host, 2, 1)); /* and not evicted here */
@@ -330,16 +381,13 @@ static void objects_of_all_sizes(void **state)
     get(&host, 2, 5); /* as large as the small queue may be no more */
     get(&host, 3, 95);
     assert_true(is_here(&host, FIRST_ID + 2) && !is_here(&host, FIRST_ID));
-    for (int i = 0; i < 10000; i++) {
-        uint32_t page = (uint32_t)(random_below(&random, 20) * random_below(&random, 20));
-        get(&host, page, (int64_t)random_below(&random, i % 100 == 0 ? 120 : 9));
-        if (i % 7)
-            continue;
-        page = (uint32_t)random_below(&random, IDS); /* somebody takes it out */
-        host.remove(host.data, FIRST_ID + page);
-        if (is_here(&host, FIRST_ID + page))
-            take_out(&host, FIRST_ID + page);
-    }
+    anything(&host);
+    host.free(host.data);
+    plug_out(&host);
+    subject_textbook(subject_find("file_system"), parameters);
+    plug_in(&host, parameters); /* and as it is */
+    begin(&host, 100);
+    anything(&host);
     host.free(host.data);
     plug_out(&host);
 }
@@ -347,10 +395,8 @@ static void objects_of_all_sizes(void **state)
 static void what_was_removed_is_new(void **state)
 {
     (void)state;
-    double parameters[SUBJECT_PARAMETERS_MAX];
     struct host host;
-    subject_textbook(subject_find("file_system"), parameters);
-    plug_in(&host, parameters);
+    plug_in_s3fifo(&host);
     begin(&host, 10);
     assert_true(host.evict(host.data, &(struct request){.obj_id = 5, .obj_size = 1}) == 5);
     for (uint32_t page = 0; page < 10; page++)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plain_cache.h"
 #include "policy/file_system/simulator.h"
 #include "policy/optimise/evaluation.h"
 #include "policy/subject_table.h"
@@ -16,33 +17,9 @@
 #include "policy_effort.h"
 
 enum { PAGES = 10000 };
-/* S3-FIFO's rules for one capacity: file_system_rules, with frames in place of shares. */
-struct in_frames {
-    uint32_t small, ghost, correlated, promote, cap, run, small_lag, main_lag;
-};
-enum { NEVER = 65536 }; /* a lag */
-
-static uint32_t share_of(uint32_t frames, uint32_t of)
-{
-    return (frames * 65536 + of - 1) / of;
-}
-
-static uint32_t lag_of(uint32_t frames, uint32_t of)
-{
-    return frames == NEVER ? 65536 : of > 0 ? share_of(frames, of) : 0;
-}
-
 static int64_t s3fifo_misses(const struct references *trace, const struct in_frames *frames)
 {
-    struct file_system_rules rules = {
-        .small = share_of(frames->small, trace->capacity),
-        .ghost = share_of(frames->ghost, trace->capacity),
-        .correlated = share_of(frames->correlated, frames->small),
-        .promote = frames->promote,
-        .cap = frames->cap,
-        .run = frames->run,
-        .small_lag = lag_of(frames->small_lag, frames->small),
-        .main_lag = lag_of(frames->main_lag, trace->capacity - frames->small)};
+    struct file_system_rules rules = rules_in(frames, trace);
     return cache_s3fifo_misses(trace, &rules);
 }
 
@@ -173,141 +150,17 @@ static void order_of_the_literature(void **state)
     zipf_clear(&zipf);
 }
 
-/* S3-FIFO again, as plainly as can be: queues are arrays that are shifted, oldest first. */
-enum { PLAIN_MAX = 64, PLAIN_GHOSTS = 256 };
-struct plain_page {
-    uint32_t page, hits, came;
-};
-struct plain_queue {
-    struct plain_page at[PLAIN_MAX];
-    uint32_t count, newcomers;
-};
-
-static struct plain_page plain_take(struct plain_queue *queue, uint32_t index)
-{
-    struct plain_page page = queue->at[index];
-    queue->count--;
-    memmove(&queue->at[index], &queue->at[index + 1], (queue->count - index) * sizeof page);
-    return page;
-}
-
-static void plain_insert(struct plain_queue *queue, uint32_t index, struct plain_page page)
-{
-    memmove(&queue->at[index + 1], &queue->at[index], (queue->count - index) * sizeof page);
-    queue->at[index] = page;
-    queue->count++;
-}
-
-static void plain_add(struct plain_queue *queue, struct plain_page page)
-{
-    page.came = queue->newcomers++;
-    plain_insert(queue, queue->count, page);
-}
-
-static struct plain_page *plain_find(struct plain_queue *queue, uint32_t page)
-{
-    for (uint32_t i = 0; i < queue->count; i++)
-        if (queue->at[i].page == page)
-            return &queue->at[i];
-    return NULL;
-}
-
-struct plain {
-    struct plain_queue small, main;
-    uint32_t ghosts[PLAIN_GHOSTS], ghost_count; /* newest first; UINT32_MAX: since brought back */
-};
-
-static void plain_evict(struct plain *cache, const struct in_frames *policy)
-{
-    while (cache->small.count >= policy->small || cache->main.count == 0) {
-        struct plain_page oldest = plain_take(&cache->small, 0);
-        if (oldest.hits < policy->promote) {
-            memmove(&cache->ghosts[1], &cache->ghosts[0], (PLAIN_GHOSTS - 1) * sizeof(uint32_t));
-            cache->ghosts[0] = oldest.page;
-            cache->ghost_count += cache->ghost_count < policy->ghost;
-            return;
-        }
-        oldest.hits = 0;
-        plain_add(&cache->main, oldest);
-    }
-    while (cache->main.at[0].hits > 0) {
-        struct plain_page oldest = plain_take(&cache->main, 0);
-        oldest.hits--;
-        plain_add(&cache->main, oldest);
-    }
-    plain_take(&cache->main, 0);
-}
-
-static bool plain_remembers(struct plain *cache, const struct in_frames *policy, uint32_t page)
-{
-    for (uint32_t i = 0; i < cache->ghost_count && policy->promote < 8; i++)
-        if (cache->ghosts[i] == page) {
-            cache->ghosts[i] = UINT32_MAX;
-            return true;
-        }
-    return false;
-}
-
-/* Whether it became newest of its queue again. */
-static bool plain_again(struct plain_queue *queue, struct plain_page *page, uint32_t lag)
-{
-    if (lag == NEVER || queue->newcomers - page->came < lag)
-        return false;
-    plain_add(queue, plain_take(queue, (uint32_t)(page - queue->at)));
-    return true;
-}
-
-static bool plain_hit(struct plain *cache, const struct in_frames *policy, uint32_t page)
-{
-    struct plain_page *small = plain_find(&cache->small, page);
-    struct plain_page *main = plain_find(&cache->main, page);
-    uint32_t most = policy->cap > policy->promote ? policy->cap : policy->promote;
-    if (small) {
-        if (cache->small.newcomers - small->came >= policy->correlated && small->hits < most &&
-            small->hits < 7)
-            small->hits++;
-        plain_again(&cache->small, small, policy->small_lag);
-    }
-    if (main && !plain_again(&cache->main, main, policy->main_lag) && main->hits < policy->cap)
-        main->hits++;
-    return small || main;
-}
-
 static int64_t plain_misses(const struct references *trace, const struct in_frames *policy)
 {
     struct plain *cache = calloc(1, sizeof *cache);
     int64_t misses = 0;
     uint32_t run = 0;
     for (uint32_t i = 0; i < trace->count; i++) {
-        uint32_t page = trace->pages[i];
-        run = i > 0 && page == trace->pages[i - 1] + 1 ? run + 1 : 1;
-        if (plain_hit(cache, policy, page))
-            continue;
-        misses++;
-        if (cache->small.count + cache->main.count == trace->capacity)
-            plain_evict(cache, policy);
-        struct plain_page entry = {.page = page, .came = cache->small.newcomers};
-        if (plain_remembers(cache, policy, page))
-            plain_add(&cache->main, entry);
-        else if (run >= policy->run)
-            plain_insert(&cache->small, 0, entry);
-        else
-            plain_add(&cache->small, entry);
+        run = i > 0 && trace->pages[i] == trace->pages[i - 1] + 1 ? run + 1 : 1;
+        misses += plain_refer(cache, trace, policy, trace->pages[i], run);
     }
     free(cache);
     return misses;
-}
-
-/* A short trace with everything in it: skew, runs, loops, immediate repeats. */
-static void mixed_references(struct random *random, uint32_t *pages, uint32_t count, uint32_t range)
-{
-    for (uint32_t i = 0; i < count;) {
-        uint32_t kind = (uint32_t)random_below(random, 10);
-        uint32_t skewed = (uint32_t)(range * pow(random_uniform(random), 3));
-        uint32_t length = kind == 0 ? 1 + (uint32_t)random_below(random, range - skewed) : 1;
-        for (uint32_t k = 0; k < length && i < count; k++, i++)
-            pages[i] = kind == 1 && i > 0 ? pages[i - 1] : skewed + k;
-    }
 }
 
 static void s3fifo_is_as_described(void **state)
@@ -337,7 +190,7 @@ static void s3fifo_is_as_described(void **state)
     }
 }
 
-/* At its ends the family is LRU, and FIFO. */
+/* At their ends the queues are LRU, and FIFO. */
 static void lru_and_fifo_are_of_the_family(void **state)
 {
     (void)state;
@@ -368,6 +221,7 @@ static void lru_and_fifo_are_of_the_family(void **state)
         subject_file_system.rules_of(parameters, &rules);
         rules.run = UINT32_MAX; /* runs of 512 would be dropped behind */
         assert_int_equal(cache_s3fifo_misses(&trace, &rules), cache_lru_misses(&trace));
+        assert_int_equal(cache_misses(&trace, &rules), cache_lru_misses(&trace));
     }
 }
 
@@ -422,6 +276,8 @@ static void min_is_right_and_a_bound(void **state)
         assert_true(bound <= cache_clock_misses(&trace));
         assert_true(bound <= cache_arc_misses(&trace));
         assert_true(bound <= s3fifo_misses(&trace, &policy));
+        struct file_system_rules rules = rules_in(&policy, &trace);
+        assert_true(bound <= cache_misses(&trace, &rules));
     }
 }
 

@@ -20,7 +20,7 @@ static const struct {
     uint64_t numbers, text;
 } known[] = {
     {"process_manager", "4", UINT64_C(0xa8c773732a039cf1), UINT64_C(0x0071f80ec62e92fb)},
-    {"file_system", "4", UINT64_C(0x54cffc576b0d5ae4), UINT64_C(0xfad305c4a7ce7edb)},
+    {"file_system", "5", UINT64_C(0x87663e79386334e5), UINT64_C(0x52a0f011bf7af915)},
     {"networking", "4", UINT64_C(0x8412b52c7553c21c), UINT64_C(0x119ceae43e2e07db)},
     {"security", "4", UINT64_C(0x99b3bda2958646fc), UINT64_C(0xba3430fcfac21cf2)},
     {"performance", "3", UINT64_C(0x4d31a8500e24796d), UINT64_C(0x3f3a90998e1bf6ca)},

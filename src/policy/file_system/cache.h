@@ -24,7 +24,9 @@ int64_t cache_arc_misses(const struct references *trace);
  * others. */
 int64_t cache_min_misses(const struct references *trace);
 
-/* S3-FIFO by these rules. */
+/* The policy by these rules: follows S3-FIFO or LRU, whichever has missed less of late. */
+int64_t cache_misses(const struct references *trace, const struct file_system_rules *rules);
+/* Their S3-FIFO alone. */
 int64_t cache_s3fifo_misses(const struct references *trace, const struct file_system_rules *rules);
 
 /* The mechanism without its decisions, which `context` and these functions take (the questions are
@@ -38,8 +40,12 @@ struct cache_decider {
     uint32_t (*on_hit)(const void *context, uint32_t capacity, uint32_t in_main, uint32_t hits,
                        uint32_t newcomers);
     uint32_t (*keeps)(const void *context, uint32_t in_main, uint32_t hits);
+    uint32_t (*duels)(const void *context, uint32_t capacity);
+    uint32_t (*follows)(const void *context, uint32_t followed, uint32_t won, uint32_t lost);
     const void *context;
 };
 int64_t cache_decided_misses(const struct references *trace, const struct cache_decider *decider);
+/* These rules decide; they must outlive it. */
+struct cache_decider cache_ruled(const struct file_system_rules *rules);
 
 #endif

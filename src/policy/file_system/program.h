@@ -1,5 +1,6 @@
-/* What a program knows when one of S3-FIFO's questions is put to it, and what its answers mean. The
- * mechanism is the rules'. Shares are of the cache, in 1/1024. */
+/* What a program knows when one of the rules' questions is put to it, and what its answers mean.
+ * The mechanism is the rules'. Shares are of the cache, in 1/1024. Features are seven: of more
+ * compilers would clear those that are no question's by memset, which a module has not got. */
 #ifndef KHUB_POLICY_FILE_SYSTEM_PROGRAM_H
 #define KHUB_POLICY_FILE_SYSTEM_PROGRAM_H
 
@@ -10,23 +11,26 @@
 
 /* What is asked: for the small queue's share; for the share of pages that are remembered; where a
  * missed page goes (more than 0: to the main queue, less: behind); its hits after one more (8 or
- * more: it becomes newest as well); whether it stays (more than 0). */
+ * more: it becomes newest as well); whether it stays (more than 0); for the share of duels that are
+ * counted; whether the queues are followed from now on (more than 0), or LRU (less). */
 enum {
     FILE_SYSTEM_ASK_SMALL,
     FILE_SYSTEM_ASK_GHOST,
     FILE_SYSTEM_ASK_MISS,
     FILE_SYSTEM_ASK_HIT,
-    FILE_SYSTEM_ASK_KEEP
+    FILE_SYSTEM_ASK_KEEP,
+    FILE_SYSTEM_ASK_DUELS,
+    FILE_SYSTEM_ASK_FOLLOW
 };
 
 enum {
     FILE_SYSTEM_QUESTION,
     FILE_SYSTEM_CAPACITY,
-    FILE_SYSTEM_REMEMBERED,
+    FILE_SYSTEM_PROVEN,
     FILE_SYSTEM_RUN,
-    FILE_SYSTEM_IN_MAIN,
     FILE_SYSTEM_HITS,
     FILE_SYSTEM_NEWCOMERS,
+    FILE_SYSTEM_LEAD,
     FILE_SYSTEM_FEATURES
 };
 
@@ -60,7 +64,7 @@ static inline uint32_t file_system_program_on_miss(const struct program_decider 
                                                    uint32_t remembered, uint32_t run)
 {
     const int64_t features[FILE_SYSTEM_FEATURES] = {[FILE_SYSTEM_QUESTION] = FILE_SYSTEM_ASK_MISS,
-                                                    [FILE_SYSTEM_REMEMBERED] = remembered ? 1 : 0,
+                                                    [FILE_SYSTEM_PROVEN] = remembered ? 1 : 0,
                                                     [FILE_SYSTEM_RUN] = run};
     int64_t place = program_asked(decider, features);
     return place > 0 ? FILE_SYSTEM_MAIN : place < 0 ? FILE_SYSTEM_BEHIND : FILE_SYSTEM_SMALL;
@@ -74,7 +78,7 @@ static inline uint32_t file_system_program_on_hit(const struct program_decider *
     const int64_t features[FILE_SYSTEM_FEATURES] = {
         [FILE_SYSTEM_QUESTION] = FILE_SYSTEM_ASK_HIT,
         [FILE_SYSTEM_CAPACITY] = capacity,
-        [FILE_SYSTEM_IN_MAIN] = in_main ? 1 : 0,
+        [FILE_SYSTEM_PROVEN] = in_main ? 1 : 0,
         [FILE_SYSTEM_HITS] = hits,
         [FILE_SYSTEM_NEWCOMERS] = 1024 * later / (capacity > 0 ? capacity : 1)};
     int64_t answer = program_asked(decider, features);
@@ -85,9 +89,24 @@ static inline uint32_t file_system_program_keeps(const struct program_decider *d
                                                  uint32_t in_main, uint32_t hits)
 {
     const int64_t features[FILE_SYSTEM_FEATURES] = {[FILE_SYSTEM_QUESTION] = FILE_SYSTEM_ASK_KEEP,
-                                                    [FILE_SYSTEM_IN_MAIN] = in_main ? 1 : 0,
+                                                    [FILE_SYSTEM_PROVEN] = in_main ? 1 : 0,
                                                     [FILE_SYSTEM_HITS] = hits};
     return program_asked(decider, features) > 0;
+}
+
+static inline uint32_t file_system_program_duels(const struct program_decider *decider,
+                                                 uint32_t capacity)
+{
+    return file_system_program_share(decider, FILE_SYSTEM_ASK_DUELS, capacity);
+}
+
+static inline uint32_t file_system_program_follows(const struct program_decider *decider,
+                                                   uint32_t followed, uint32_t won, uint32_t lost)
+{
+    const int64_t features[FILE_SYSTEM_FEATURES] = {
+        [FILE_SYSTEM_QUESTION] = FILE_SYSTEM_ASK_FOLLOW, [FILE_SYSTEM_LEAD] = (int64_t)won - lost};
+    int64_t answer = program_asked(decider, features);
+    return answer > 0 ? 1 : answer < 0 ? 0 : followed;
 }
 
 #endif

@@ -1,12 +1,16 @@
-/* The decisions of S3-FIFO (Yang et al., SOSP 2023). The mechanism keeps two queues of frames,
- * small and main, and the numbers of the pages that left the small queue (ghosts). It asks these
+/* The decisions of S3-FIFO (Yang et al., SOSP 2023), and when LRU is the better one. The mechanism
+ * keeps two queues of frames, small and main, and the numbers of the pages that left the small
+ * queue (ghosts). Beside them it keeps LRU's list, and counts who misses what. It asks these
  * functions, which remember nothing.
  *
  * Three additions to the published one: hits soon after a page's arrival may count for nothing
  * (correlated references), pages of long sequential runs leave first (drop-behind), and a hit on a
- * page that others of its queue came after may make it newest again. So the family reaches from
- * FIFO queues, whose pages wait for their turn, to those of LRU (a small queue of all frames that
- * promotes nobody, and lags by nothing, is LRU itself). */
+ * page that others of its queue came after may make it newest again. So the queues reach from FIFO
+ * to LRU (a small queue of all frames that promotes nobody, and lags by nothing, is LRU itself).
+ *
+ * And a fourth: queues and list are books of what each would hold. Who has to leave is a page that
+ * the one that is followed does not hold. At first that is LRU; it changes when the other has won
+ * more of the last duels, references that one of both missed, and by a margin. */
 #ifndef KHUB_POLICY_FILE_SYSTEM_RULES_H
 #define KHUB_POLICY_FILE_SYSTEM_RULES_H
 
@@ -29,7 +33,10 @@ struct file_system_rules {
     uint32_t small_lag, main_lag; /* in 1/65536 of a queue: so many must have become newest of it
                                    * after a page before a hit makes that newest again; whole:
                                    * none does */
-    uint32_t run; /* length of a sequential run from which on its pages are dropped behind */
+    uint32_t run;    /* length of a sequential run from which on its pages are dropped behind */
+    uint32_t duels;  /* in 1/65536 of the cache: so many are counted; then both counts are halved */
+    uint32_t margin; /* in 1/256 standard deviations of a fair coin: whom to follow changes when
+                      * more duels are won than that says */
 };
 
 /* So many frames, of which the small queue gives up its oldest page; else the main one does. */
@@ -87,6 +94,23 @@ static inline uint32_t file_system_keeps(const struct file_system_rules *rules, 
                                          uint32_t hits)
 {
     return hits >= (in_main ? 1u : rules->promote);
+}
+
+/* So many duels are counted at the most. Of one alone nothing would be left when it is halved. */
+static inline uint32_t file_system_duels(const struct file_system_rules *rules, uint32_t capacity)
+{
+    uint64_t duels = (uint64_t)capacity * rules->duels >> 16;
+    return duels < 2 ? 2 : duels < UINT32_MAX ? (uint32_t)duels : UINT32_MAX;
+}
+
+/* Whether S3-FIFO is followed (1), or LRU (0). followed: whether it was, at the beginning 0; won,
+ * lost: duels, in which LRU missed, and in which S3-FIFO did. */
+static inline uint32_t file_system_follows(const struct file_system_rules *rules, uint32_t followed,
+                                           uint32_t won, uint32_t lost)
+{
+    uint64_t more = won > lost ? won - lost : lost - won, count = (uint64_t)won + lost;
+    uint64_t variance = (uint64_t)rules->margin * rules->margin * count >> 16;
+    return more * more > variance ? won > lost : followed;
 }
 
 #endif

@@ -4,6 +4,7 @@
  * which is which. With LRU a single long scan flushes everything. S3-FIFO makes newcomers prove
  * themselves in a small queue. How small should it be, how many hits are proof, how long is an
  * evicted page remembered, are hits right after the first just one visit, and which runs are scans?
+ * And when does LRU do better?
  *
  * The model. Pages of one size, a cache of 128..1024 frames, 40,000 references. The cost is the
  * miss ratio, cold misses included. Every missed page is brought in (there is no bypass), by every
@@ -37,7 +38,19 @@
 enum { REFERENCES = 40000, POPULAR = 12000, FILES = 20000, RECENT = 32 };
 enum { PAGES = POPULAR + FILES + REFERENCES };
 
-enum { SMALL, PROMOTE, GHOST, CAP, CORRELATED, RUN, SMALL_LAG, MAIN_LAG, PARAMETERS };
+enum {
+    SMALL,
+    PROMOTE,
+    GHOST,
+    CAP,
+    CORRELATED,
+    RUN,
+    SMALL_LAG,
+    MAIN_LAG,
+    DUELS,
+    MARGIN,
+    PARAMETERS
+};
 
 static const struct parameter parameters[PARAMETERS] = {
     [SMALL] = {"small", "of the cache", "newcomers' queue", 0.01, 1, true, false, 0.1},
@@ -53,6 +66,11 @@ static const struct parameter parameters[PARAMETERS] = {
                    "newcomers' share that must follow before a hit makes a page newest again", 0, 1,
                    false, false, 1},
     [MAIN_LAG] = {"main_lag", "of main", "the same of the main queue", 0, 1, false, false, 1},
+    [DUELS] = {"duels", "of the cache",
+               "references missed by S3-FIFO or LRU alone that are counted", 0.005, 16, true, false,
+               1},
+    [MARGIN] = {"margin", "deviations", "lead in them, of a coin's, that changes which is followed",
+                0, 3, false, false, 2},
 };
 
 /* One workload in the making. */
@@ -241,7 +259,9 @@ static void rules_of(const double *p, void *ret_rules)
                                    .cap = fixed_point(p[CAP], 1),
                                    .run = fixed_point(p[RUN], 1),
                                    .small_lag = fixed_point(p[SMALL_LAG], 65536),
-                                   .main_lag = fixed_point(p[MAIN_LAG], 65536)};
+                                   .main_lag = fixed_point(p[MAIN_LAG], 65536),
+                                   .duels = fixed_point(p[DUELS], 65536),
+                                   .margin = fixed_point(p[MARGIN], 256)};
 }
 
 RULES_FIT(file_system_rules);
@@ -250,6 +270,7 @@ static const struct constant constants[] = {
     CONSTANT(file_system_rules, correlated), CONSTANT(file_system_rules, promote),
     CONSTANT(file_system_rules, cap),        CONSTANT(file_system_rules, run),
     CONSTANT(file_system_rules, small_lag),  CONSTANT(file_system_rules, main_lag),
+    CONSTANT(file_system_rules, duels),      CONSTANT(file_system_rules, margin),
 };
 extern const char file_system_module[];
 
@@ -265,10 +286,18 @@ static double miss_ratio(const void *workload, int64_t misses)
 
 static double cost_of(const void *workload, const void *rules)
 {
-    return miss_ratio(workload, cache_s3fifo_misses(references_of(workload), rules));
+    return miss_ratio(workload, cache_misses(references_of(workload), rules));
 }
 
-enum { ASK_SMALL_FRAMES, ASK_GHOST_PAGES, ASK_ON_MISS, ASK_ON_HIT, ASK_KEEPS };
+enum {
+    ASK_SMALL_FRAMES,
+    ASK_GHOST_PAGES,
+    ASK_ON_MISS,
+    ASK_ON_HIT,
+    ASK_KEEPS,
+    ASK_DUELS,
+    ASK_FOLLOWS
+};
 static const struct operation operations[] = {
     [ASK_SMALL_FRAMES] =
         {"small_frames", "uint32_t", "uint32_t capacity",
@@ -288,6 +317,14 @@ static const struct operation operations[] = {
         {"keeps", "uint32_t", "uint32_t in_main, uint32_t hits",
          "Whether the oldest page of a queue stays (1): of the small one as newest of the main one "
          "with no hits, of the main one as its newest with one hit less; or is the victim (0)."},
+    [ASK_DUELS] = {"duels", "uint32_t", "uint32_t capacity",
+                   "How many references are counted that these queues or LRU missed, and the other "
+                   "did not; when there are so many, both counts are halved."},
+    [ASK_FOLLOWS] =
+        {"follows", "uint32_t", "uint32_t followed, uint32_t won, uint32_t lost",
+         "Whether the cache holds what these queues would (1), or LRU (0), as far as it can: who "
+         "has to leave is a page that they do not hold. followed: the last answer, 0 at the "
+         "beginning; won, lost: the counted references that LRU missed, and these queues."},
 };
 
 static uint32_t asked_small(const void *module, uint32_t capacity)
@@ -322,10 +359,22 @@ static uint32_t asked_keeps(const void *module, uint32_t in_main, uint32_t hits)
     return (uint32_t)module_ask(module, &call);
 }
 
+static uint32_t asked_duels(const void *module, uint32_t capacity)
+{
+    struct module_call call = {.which = ASK_DUELS, .arguments = {capacity}};
+    return (uint32_t)module_ask(module, &call);
+}
+
+static uint32_t asked_follows(const void *module, uint32_t followed, uint32_t won, uint32_t lost)
+{
+    struct module_call call = {.which = ASK_FOLLOWS, .arguments = {followed, won, lost}};
+    return (uint32_t)module_ask(module, &call);
+}
+
 static double module_cost(const void *workload, const struct compiled_policy *module)
 {
-    struct cache_decider decider = {asked_small,  asked_ghost, asked_on_miss,
-                                    asked_on_hit, asked_keeps, module};
+    struct cache_decider decider = {asked_small, asked_ghost, asked_on_miss, asked_on_hit,
+                                    asked_keeps, asked_duels, asked_follows, module};
     return miss_ratio(workload, cache_decided_misses(references_of(workload), &decider));
 }
 
@@ -373,27 +422,31 @@ static const struct feature features[FILE_SYSTEM_FEATURES] = {
         {"question", "",
          "0: the small queue's share of the cache, in 1/1024; 1: the share of pages that are "
          "remembered; 2: a missed page goes to the main queue (> 0), the small one (0) or behind "
-         "(< 0); 3: a page's hits after one more, 8 added: it becomes newest; 4: it stays (> 0)"},
-    [FILE_SYSTEM_CAPACITY] = {"capacity", "frames", "of the cache; questions 0, 1 and 3"},
-    [FILE_SYSTEM_REMEMBERED] = {"remembered", "", "1: the page left not long ago; question 2"},
+         "(< 0); 3: a page's hits after one more, 8 added: it becomes newest; 4: it stays (> 0); 5: "
+         "the share of duels, which one of queues and LRU missed, that are counted; 6: from now "
+         "on the queues are followed (> 0), or LRU (< 0), as it is at first"},
+    [FILE_SYSTEM_CAPACITY] = {"capacity", "frames", "of the cache; questions 0, 1, 3 and 5"},
+    [FILE_SYSTEM_PROVEN] =
+        {"proven", "",
+         "1: the page left not long ago (question 2), or is in the main queue (3 and 4)"},
     [FILE_SYSTEM_RUN] = {"run", "pages", "consecutive ones that were asked for; question 2"},
-    [FILE_SYSTEM_IN_MAIN] = {"in_main", "", "1: it is in the main queue; questions 3 and 4"},
     [FILE_SYSTEM_HITS] = {"hits", "", "that are remembered of it, up to 7; questions 3 and 4"},
     [FILE_SYSTEM_NEWCOMERS] = {"newcomers", "1/1024 of the cache",
                                "pages that became newest of its queue since it did; question 3"},
+    [FILE_SYSTEM_LEAD] = {"lead", "duels", "that LRU missed, less those of the queues; question 6"},
 };
 
 /* LRU; S3-FIFO as published, with two hits and with one; the rules', which counts hits when others
- * came after the page, and drops scans behind. */
+ * came after the page, drops scans behind, and follows whichever has missed less. */
 static const char *const known[] = {
     "if_more question 3 0 if_more question 2 8 if_more question 0 0 1024",
-    "if_more question 3 if_more in_main 0 1 subtract hits 1 if_more question 2 least 3 add hits 1 "
-    "if_more question 1 remembered if_more question 0 922 102",
-    "if_more question 3 if_more in_main 0 1 hits if_more question 2 least 3 add hits 1 if_more "
-    "question 1 remembered if_more question 0 922 102",
-    "if_more question 3 if_more in_main 0 1 subtract hits 1 if_more question 2 least 3 add hits "
-    "if_more newcomers 51 1 0 if_more question 1 if_more run 64 -1 remembered if_more question 0 "
-    "922 102",
+    "if_more question 4 1 if_more question 3 if_more proven 0 1 subtract hits 1 if_more question "
+    "2 least 3 add hits 1 if_more question 1 proven if_more question 0 922 102",
+    "if_more question 4 1 if_more question 3 if_more proven 0 1 hits if_more question 2 least 3 "
+    "add hits 1 if_more question 1 proven if_more question 0 922 102",
+    "if_more question 5 lead if_more question 4 64 if_more question 3 if_more proven 0 1 subtract "
+    "hits 1 if_more question 2 least 3 add hits if_more newcomers 51 1 0 if_more question 1 if_more "
+    "run 64 -1 proven if_more question 0 922 102",
     NULL};
 
 static uint32_t programmed_small(const void *decider, uint32_t capacity)
@@ -422,11 +475,23 @@ static uint32_t programmed_keeps(const void *decider, uint32_t in_main, uint32_t
     return file_system_program_keeps(decider, in_main, hits);
 }
 
+static uint32_t programmed_duels(const void *decider, uint32_t capacity)
+{
+    return file_system_program_duels(decider, capacity);
+}
+
+static uint32_t programmed_follows(const void *decider, uint32_t followed, uint32_t won,
+                                   uint32_t lost)
+{
+    return file_system_program_follows(decider, followed, won, lost);
+}
+
 static double program_cost(const void *workload, const struct program *program)
 {
     struct program_decider by = {program_decide, program};
-    struct cache_decider decider = {programmed_small,  programmed_ghost, programmed_on_miss,
-                                    programmed_on_hit, programmed_keeps, &by};
+    struct cache_decider decider = {
+        programmed_small, programmed_ghost, programmed_on_miss, programmed_on_hit,
+        programmed_keeps, programmed_duels, programmed_follows, &by};
     return miss_ratio(workload, cache_decided_misses(references_of(workload), &decider));
 }
 
@@ -440,9 +505,9 @@ static const struct program_frame frame = {.feature_count = FILE_SYSTEM_FEATURES
 const struct subject subject_file_system = {
     .name = "file_system",
     .specialization = "file_system",
-    .title = "page-cache replacement by S3-FIFO with tuned queues",
+    .title = "page-cache replacement by tuned S3-FIFO, or LRU while that misses less",
     .cost = "miss ratio",
-    .version = "4",
+    .version = "5",
     .module = file_system_module,
     .frame = &frame,
     .workload_read = workload_read,
