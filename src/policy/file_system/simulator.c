@@ -16,7 +16,7 @@
  * occur (below) is our choice, made so that LRU, CLOCK, ARC and S3-FIFO compare about as they do on
  * published traces. S3-FIFO: Yang et al., SOSP 2023; ARC: Megiddo, Modha 2003.
  *
- * Of a trace. Windows of its references, a quarter of the half that they come from (20,000 to
+ * Of a trace. Windows of its references, three quarters of the half that they come from (20,000 to
  * 200,000), each from an empty cache, of so many pages as one says, or of 1..10 % of the window's
  * distinct blocks.
  *
