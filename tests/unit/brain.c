@@ -350,6 +350,35 @@ static void *stop_soon(void *stop)
 }
 
 /* A job that would take hours ends when it is told to; a stopped brain hands out nothing new. */
+/* What is proved and checked of several subjects in one epoch comes in any order: who has seen a
+ * nonce's workloads before what others said in between does not make and measure them again. */
+static void test_the_workloads_of_nonces_are_kept(void **state)
+{
+    (void)state;
+    struct brain *brain = brain_of("ada", SUBJECT);
+    struct policy_brain *inside = insides(brain);
+    const struct subject *subject = subject_find(SUBJECT), *other = subject_find(OTHER);
+    char nonces[TEST_SETS_MAX + 1][NONCE_LENGTH + 1] = {""};
+    for (size_t i = 0; i <= TEST_SETS_MAX; i++)
+        memset(nonces[i], 'a' + (int)i, NONCE_LENGTH);
+    struct test_set *sets[TEST_SETS_MAX];
+    for (size_t i = 0; i < TEST_SETS_MAX; i++) {
+        sets[i] = policy_test_set(inside, i ? other : subject, nonces[i], 4);
+        test_set_baselines(sets[i]);
+    }
+    for (size_t i = TEST_SETS_MAX; i-- > 0;) {
+        assert_ptr_equal(policy_test_set(inside, i ? other : subject, nonces[i], 4), sets[i]);
+        assert_true(sets[i]->compared);
+    }
+    /* one more has the place of the one that nobody wanted for longest */
+    assert_ptr_equal(policy_test_set(inside, subject, nonces[TEST_SETS_MAX], 4),
+                     sets[TEST_SETS_MAX - 1]);
+    assert_false(sets[TEST_SETS_MAX - 1]->compared);
+    assert_ptr_not_equal(policy_test_set(inside, subject, nonces[0], 8), sets[0]);
+    assert_ptr_equal(policy_test_set(inside, subject, nonces[0], 4), sets[0]);
+    brain_free(brain);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -438,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_what_can_be_answered),
         cmocka_unit_test(test_each_subject_answers),
         cmocka_unit_test(test_second_subject_is_solved),
+        cmocka_unit_test(test_the_workloads_of_nonces_are_kept),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_it_goes_on),
         cmocka_unit_test(test_deterministic),

@@ -80,18 +80,26 @@ void test_set_end(struct test_set *test_set)
 struct test_set *policy_test_set(struct policy_brain *brain, const struct subject *subject,
                                  const char *nonce, size_t seeds)
 {
-    struct test_set *test_set = &brain->test_set;
+    struct test_set *oldest = &brain->test_sets[0];
     assert(nonce_valid(nonce)); /* callers have looked */
-    if (test_set->subject == subject && evaluation_set_size(test_set->set) == seeds &&
-        strcmp(test_set->nonce, nonce) == 0)
-        return test_set;
-    test_set_end(test_set);
-    test_set->set = nonce_workloads(subject, nonce, seeds);
-    if (!test_set->set)
+    for (size_t i = 0; i < TEST_SETS_MAX; i++) {
+        struct test_set *test_set = &brain->test_sets[i];
+        if (test_set->subject == subject && evaluation_set_size(test_set->set) == seeds &&
+            strcmp(test_set->nonce, nonce) == 0) {
+            test_set->used = ++brain->test_sets_used;
+            return test_set;
+        }
+        if (test_set->used < oldest->used)
+            oldest = test_set;
+    }
+    test_set_end(oldest);
+    oldest->set = nonce_workloads(subject, nonce, seeds);
+    if (!oldest->set)
         return NULL;
-    test_set->subject = subject;
-    snprintf(test_set->nonce, sizeof test_set->nonce, "%s", nonce);
-    return test_set;
+    oldest->subject = subject;
+    oldest->used = ++brain->test_sets_used;
+    snprintf(oldest->nonce, sizeof oldest->nonce, "%s", nonce);
+    return oldest;
 }
 
 const struct baselines *test_set_baselines(struct test_set *test_set)

@@ -47,6 +47,7 @@
 #define KNOWN_OF_ONE_MAX     4u /* of one AI */
 #define MUTUAL_WORKLOADS_MAX 9u /* of this AI and eight others */
 #define MODULES_MAX          16u
+#define TEST_SETS_MAX        4u
 #define TAKEN_MAX            8u   /* AIs that are named as those whose work it has built on */
 #define THINKING_MS          200u /* that a training job waits for an answer */
 #define TRAINING_BUDGET      16u  /* evaluations of a training job */
@@ -54,9 +55,12 @@
 
 _Static_assert(SALT_DIGITS == PEER_SALT_MAX, "one name of an AI's own workloads");
 
-/* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
+/* The workloads of a nonce. A pattern and its component have the same, and so have claims of one
+ * subject and epoch, but what others say in between is of other subjects: so a few are kept, of at
+ * most 10 MB each. */
 struct test_set {
     const struct subject *subject; /* NULL: none */
+    unsigned long used;            /* when it was wanted last; 0: it is none */
     char nonce[NONCE_LENGTH + 1];
     struct evaluation_set *set;
     bool compared; /* the baselines were measured: */
@@ -232,7 +236,8 @@ struct policy_brain {
     struct baselines baselines; /* on heldout */
     struct heldout_score heldout_choice, heldout_alone;
     char heldout_author[AI_ID_MAX + 1]; /* of heldout_choice; "": its own */
-    struct test_set test_set;
+    struct test_set test_sets[TEST_SETS_MAX];
+    unsigned long test_sets_used;
     struct module modules[MODULES_MAX];
     unsigned module_next;
     unsigned cells; /* a referee's: candidates that it ran on an AI's workloads */

@@ -255,7 +255,8 @@ static void policy_free(void *state)
     search_end(&brain->search);
     outside_end(brain);
     evaluation_set_free(brain->heldout);
-    test_set_end(&brain->test_set);
+    for (size_t i = 0; i < TEST_SETS_MAX; i++)
+        test_set_end(&brain->test_sets[i]);
     struct solution *const solutions[] = {&brain->module,
                                           &brain->alone,
                                           &brain->choice.solution,
