@@ -15,13 +15,17 @@ _Static_assert(MODULE_STATES_MAX / MODULE_LANES >= MODULE_STATE_MAX &&
                    MODULE_STATES_MAX % (16 * MODULE_LANES) == 0,
                "any state fits into a lane's share");
 
+static const char *workloads_of(const struct subject *subject)
+{
+    return subject->traces ? "windows of traces" : "synthetic workloads";
+}
+
 /* Every parameter with its unit and meaning. */
 static void add_head(struct rendered *text, const struct subject *subject, const double *parameters)
 {
-    rendered_add(
-        text,
-        "/* %s: %s\n * Made by khub; subject %s, version %s. Tuned on synthetic workloads.\n *\n",
-        subject->name, subject->title, subject->name, subject->version);
+    rendered_add(text, "/* %s: %s\n * Made by khub; subject %s, version %s. Tuned on %s.\n *\n",
+                 subject->name, subject->title, subject->name, subject->version,
+                 workloads_of(subject));
     for (int i = 0; i < subject->parameter_count; i++) {
         const struct parameter *p = &subject->parameters[i];
         double value = p->whole ? floor(parameters[i] + 0.5) : parameters[i];
@@ -146,8 +150,9 @@ int subject_render_program(const struct subject *subject, const struct program *
     program_render(frame, program, decide, sizeof decide);
     rendered_add(&text,
                  "/* %s: %s\n * Made by khub; subject %s, version %s. A program that a search on "
-                 "synthetic workloads found:\n * %s */\n",
-                 subject->name, subject->title, subject->name, subject->version, line);
+                 "%s found:\n * %s */\n",
+                 subject->name, subject->title, subject->name, subject->version,
+                 workloads_of(subject), line);
     add_module(&text, subject, frame->text, NULL, decide);
     return (int)text.length;
 }

@@ -286,6 +286,8 @@ def learn_of_a_trace():
         for part in (digest, "| text | 30000 references |", "split by time", f"--trace {plain} --cache 32`", "later half in one piece"):
             check(part in report, repr(part), "is not in the report")
         check("ynthetic" not in report, report)
+        with open(os.path.join(folder, "it", "policy.c"), encoding="utf-8") as file:
+            check("Tuned on windows of traces." in file.read(), "what its C says")
         for picture in ("ratios.svg", "convergence.svg"):
             with open(os.path.join(folder, "it", picture), encoding="utf-8") as file:
                 check("Windows of traces" in file.read(), picture)
