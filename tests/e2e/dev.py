@@ -78,12 +78,12 @@ class Tree:
     def files(self):
         return sorted(os.listdir(self.folder))
 
-    def dev(self, *words):
-        """Its exit code, what it said, and the calls it made."""
+    def dev(self, *words, **more):
+        """Its exit code, what it said, and the calls it made; more: of the environment."""
         self.write("calls", "")
         done = subprocess.run([os.path.join(self.folder, "dev"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env={**os.environ, "PATH": os.path.join(self.folder, "tools") + ":" + os.environ["PATH"]},
-                              check=False)
+                              env={**os.environ, "PATH": os.path.join(self.folder, "tools") + ":" + os.environ["PATH"],
+                                   **more}, check=False)
         with open(os.path.join(self.folder, "calls"), encoding="utf-8") as file:
             return done.returncode, done.stdout.decode(), file.read().splitlines()
 
@@ -204,11 +204,9 @@ def what_still_runs_when_there_is_no_more_time_is_ended():
     with tree() as place:
         place.write("hangs.py", HANGS)
         place.write("build-asan.hangs", "")
-        os.environ["KHUB_TEST_MINUTES"] = "0"
-        try:
-            code, said, _ = place.dev("test")
-        finally:
-            del os.environ["KHUB_TEST_MINUTES"]
+        code, said, calls = place.dev("test", KHUB_TEST_MINUTES="ten")
+        check(code == 1 and 'KHUB_TEST_MINUTES is a number of minutes, not "ten"' in said and not calls, said, calls)
+        code, said, _ = place.dev("test", KHUB_TEST_MINUTES="0")
         check("there are 0 min for the tests (KHUB_TEST_MINUTES)" in said, said)
         equal((code, said.splitlines()[-1]), (1, "6 passed, 1 failed, 0 skipped"))
 
