@@ -24,7 +24,7 @@ EVERY = 180.0  # seconds between two of its lines
 LONGEST = 3
 WORDS_MAX = 160
 TICKS = os.sysconf("SC_CLK_TCK")
-INTERPRETERS = re.compile(r"(python3?[\d.]*|node|bash|sh)$")
+INTERPRETERS = re.compile(r"(^|/)(python3?[\d.]*|node|bash|sh)$")
 
 
 def say(*words):
