@@ -4,6 +4,7 @@ them.
 import contextlib
 import hashlib
 import json
+import os
 import struct
 
 from program import worked
@@ -66,9 +67,20 @@ def claim_module(client, identity, source, ratio):
     return share(client, identity, challenge, ratio, VERSION, source=source)
 
 
-def share(client, identity, challenge, ratio, version, **what):
+def claim_measured(hub, client, identity, source, kind="pattern"):
+    """The same, as a pattern or a component, with the ratio that it has."""
+    path = os.path.join(hub.folder, "claimed.c")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(source)
+    challenge = commit_to(client, module_sha256("audio", VERSION, source))
+    measured = json.loads(worked("measure", "audio", "--nonce", challenge["nonce"], "--module", path, "--json").out)
+    more = {"name": identity, "language": "c11"} if kind == "component" else {}
+    return share(client, identity, challenge, measured["ratio"], VERSION, kind, source=source, **more)
+
+
+def share(client, identity, challenge, ratio, version, kind="pattern", **what):
     client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
-    client.say("pattern_share", {"pattern": {
+    client.say({"pattern": "pattern_share", "component": "os_component_share"}[kind], {kind: {
         "id": identity, "subject": "audio", "subject_version": version, **what, "seeds": 64,
         "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"]}})
     client.drain()

@@ -11,8 +11,8 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, claim_module, commit  # noqa: E402
-from claims import commit_to, measure, module_of, module_sha256, report, share  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, commit  # noqa: E402
+from claims import claim_measured, claim_module, measure, module_of, report  # noqa: E402
 from program import harmless, needs_landlock, refused, row, worked  # noqa: E402
 
 
@@ -227,29 +227,19 @@ def a_module_is_shown_as_it_was_written():
         check("not shown: mod of ada: " in found.err, found.err)
 
 
-def module_claimed(client, others, identity, source, path):
-    """With its true ratio, which two others echo."""
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(source)
-    challenge = commit_to(client, module_sha256("audio", VERSION, source))
-    measured = json.loads(worked("measure", "audio", "--nonce", challenge["nonce"], "--module", path, "--json").out)
-    told = share(client, identity, challenge, measured["ratio"], VERSION, source=source)
-    for other in others:
-        report(other, identity, told)
-
-
 @test
 def kb_top_runs_modules_and_ranks_them_among_the_others():
     """By the same workloads as parameters; and in its row it says of what it could not run."""
     needs_landlock()
     with Hub() as hub:
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        path = os.path.join(hub.folder, "module.c")
         confirmed(ada, (bea, cid), "fair", FAIR)
         confirmed(bea, (ada, cid), "textbook", TEXTBOOK)
         good = module_of(hub, GOOD)
-        module_claimed(cid, (ada, bea), "mod", good, path)
-        module_claimed(ada, (bea, cid), "copy", good, path)
+        for author, others, identity in ((cid, (ada, bea), "mod"), (ada, (bea, cid), "copy")):
+            told = claim_measured(hub, author, identity, good)
+            for other in others:
+                report(other, identity, told)
         lie = claim_module(bea, "lie", good + "/* */\n", 0.01)
         for other in (ada, cid):
             report(other, "lie", lie)

@@ -16,9 +16,8 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 from harness import Hub, check, equal, run, test, wait_until  # noqa: E402
-from claims import GOOD, VERSION, claim, claim_module, commit_to  # noqa: E402
-from claims import module_of, module_sha256, report  # noqa: E402
-from program import needs_landlock, refused, worked  # noqa: E402
+from claims import GOOD, claim, claim_measured, claim_module, module_of, report  # noqa: E402
+from program import needs_landlock, refused  # noqa: E402
 from tokens import give_out  # noqa: E402
 from trainers import Trainer  # noqa: E402
 
@@ -65,22 +64,6 @@ class Island(Trainer):
         return first()
 
 
-def component_of(hub, client, identity, source):
-    """Claims the module as a component, with its true ratio; what others need to echo it."""
-    path = os.path.join(hub.folder, "module.c")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(source)
-    challenge = commit_to(client, module_sha256("audio", VERSION, source))
-    proof = {"nonce": challenge["nonce"], "commitment_id": challenge["commitment_id"]}
-    measured = json.loads(worked("measure", "audio", "--nonce", proof["nonce"], "--module", path, "--json").out)
-    client.say("measurement", {"commitment_id": proof["commitment_id"], "ratio": measured["ratio"]})
-    client.say("os_component_share", {"component": {
-        "id": identity, "name": identity, "subject": "audio", "subject_version": VERSION, "source": source, "language": "c11",
-        "seeds": 64, **proof}})
-    client.drain()
-    return {"nonce": proof["nonce"], "n": 64, "ratio": measured["ratio"]}
-
-
 def has(shown, name, value):
     return any(elite.get(name) == value for elite in shown["archive"])
 
@@ -91,7 +74,7 @@ def a_module_comes_over_from_another_room_and_not_before_its_time():
     with Hub() as hub:
         source = module_of(hub, GOOD)
         cid, dan, eve = (hub.join(name, 2, room="lab") for name in ("cid", "dan", "eve"))
-        confirmed = component_of(hub, cid, "found_in_the_lab", source)
+        confirmed = claim_measured(hub, cid, "found_in_the_lab", source, "component")
         for other in (dan, eve):
             report(other, "found_in_the_lab", confirmed, ratio_own=0.6)
         claim_module(dan, "not_confirmed", source + "\n", 0.1)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/unit/brain_fixture.h"
+#include "tests/unit/own_folder.h"
 
 #define SETTING                                                                                    \
     "{\"mean_gain\":0.01,\"deviation_gain\":0.01,\"deviations\":4,\"spike_threshold\":100,"        \
@@ -119,10 +120,10 @@ static void train_a_job(struct brain *brain)
 static void test_while_a_program_thinks_others_are_answered(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/khub-test-XXXXXX", command[512], path[64];
+    char folder[OWN_FOLDER_SIZE], command[512], path[OWN_FOLDER_SIZE + 8];
     struct brain *other = brain_of("bob", SUBJECT);
     json_t *pattern = shared_by(other, "pattern", 32);
-    assert_non_null(mkdtemp(folder));
+    assert_int_equal(own_folder_make(folder), 0);
     snprintf(path, sizeof path, "%s/now", folder);
     snprintf(command, sizeof command,
              "exec:while read -r a; do case $a in *'\"ask\"'*) while ! [ -e %s ]; do sleep 0.02; "
