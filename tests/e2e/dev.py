@@ -219,9 +219,15 @@ def it_is_said_what_a_test_that_is_ended_was_waiting_for():
         with subprocess.Popen([os.path.join(place.folder, "tools", "meson"), "test", "-C", "build"], cwd=place.folder,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as suite:
             wait_until(lambda: os.path.exists(os.path.join(place.folder, "hangs")), "it hangs")
+            os.makedirs(os.path.join(place.folder, "build"), exist_ok=True)
+            place.write("build/test.out", " 17/307 khub:unit / a  OK\n 18/307 khub:unit / b  OK\n")
+            far = subprocess.run([sys.executable, "-c", f"import progress; progress.say_progress(125, {{'build': {suite.pid}}})"],
+                                 cwd=place.folder, stderr=subprocess.PIPE, check=True,
+                                 env={**os.environ, "PYTHONPATH": os.path.join(place.folder, "tests")}).stderr.decode()
             said = subprocess.run([sys.executable, "tests/progress.py", "60", f"build={suite.pid}"], cwd=place.folder,
                                   env={**os.environ, "KHUB_TEST_MINUTES": "1"}, stderr=subprocess.PIPE, check=True).stderr.decode()
             test_said = suite.stdout.read().decode()
+        check(re.fullmatch(r"dev: 2 min: build 18 of 307; at work: hangs.py \(build\) \d+ s\n", far), far)
         check(re.search(r"^dev: build: hangs.py, for \d+ s$", said, re.M), said)
         check(re.search(r"^    \d+ \S .* in \S+: .*python3 hangs.py$", said, re.M), "its processes:", said)
         check("in wait_for_ever" in test_said, "its traceback:", test_said)
