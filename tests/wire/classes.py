@@ -38,8 +38,15 @@ TYPES = ["hello", "heartbeat", "pattern_share", "code_share", "feature_request",
 
 
 def gone(place):
-    """Waits until nobody is there but the bystanders, and nothing of it is under way to them."""
-    wait_until(lambda: place.hub.counters()["connections"] == 2, "the others to be gone")
+    """Waits until nobody is there but the bystanders, and nothing of it is under way to them: a
+    connection is gone before the log has its member's end."""
+    wait_until(lambda: place.hub.counters()["connections"] == 2, "the others' connections to be gone")
+
+    def members():
+        counters = place.hub.counters()
+        return counters["members"] + counters["observers"]
+
+    wait_until(lambda: members() == 2, "the others to be gone")
     for client in (place.ada, place.bea):
         client.drain()
 
