@@ -19,8 +19,9 @@ static int read_cache(const char *command, const char *text, struct trace_option
                  strspn(text, "0123456789") == strlen(text);
     if (errno || (!percent && !pages)) {
         complain(command,
-                 "--cache: '%s' is neither a number of pages, as '412', nor a share, as '5%%'.",
-                 text);
+                 "--cache is '%s': it must be a number of pages, as '412', between 1 and %u, or a "
+                 "share, as '5%%', of up to 100%%.",
+                 text, UINT32_MAX);
         return EXIT_USAGE;
     }
     if (pages)

@@ -141,7 +141,7 @@ static struct replayed replayed_of(struct slice line)
 bool alloc_replay_fits(struct slice beginning, bool whole)
 {
     (void)whole;
-    return replayed_of(field_take(&beginning, '\n')).call < CALLS;
+    return replayed_of(first_line(beginning)).call < CALLS;
 }
 
 static int replay(struct reading *reading, struct live *live, const struct replayed *line)
@@ -215,10 +215,7 @@ bool alloc_list_fits(struct slice beginning, bool whole)
 {
     int64_t number;
     (void)whole;
-    struct slice line = field_take(&beginning, '\n');
-    if (line.len > 0 && line.at[line.len - 1] == '\r')
-        line.len--;
-    return listed_of(line, &number) != 0;
+    return listed_of(first_line(beginning), &number) != 0;
 }
 
 int alloc_list_read(struct reading *reading)

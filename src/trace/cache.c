@@ -26,7 +26,7 @@ int cache_text_read(struct reading *reading)
         if (word.len == 0 || (slice_is(word, "*") && word_take(&rest).len == 0))
             continue;
         if (!number_of(word, &block) || block < 0 || word_take(&rest).len > 0)
-            return reading_wrong(reading, line, "the number of a block, or '*'");
+            return reading_wrong(reading, line, "the number of a block, below 2^63, or '*'");
         if (reading_add(reading, &block) < 0)
             return -1;
     }

@@ -110,7 +110,7 @@ static struct packet *read_packets(struct reading *reading, struct json_value li
         }
         if (!packet_of(value, &packets[count++])) {
             reading_wrong(reading, value.raw,
-                          "{\"seq\": whole, \"t\": seconds, \"val\": milliseconds}");
+                          "{\"seq\": whole, \"t\": seconds, \"val\": milliseconds up to 60000}");
             free(packets);
             return NULL;
         }

@@ -52,11 +52,10 @@ bool frames_presentmon_fits(struct slice beginning, bool whole)
     (void)whole;
     beginning = without_mark(beginning);
     while (beginning.len > 0) {
-        struct slice line = field_take(&beginning, '\n');
-        if (line.len > 0 && line.at[line.len - 1] == '\r')
-            line.len--;
+        struct slice line = first_line(beginning);
         if (!is_remark(line))
             return column_of(line) >= 0;
+        field_take(&beginning, '\n');
     }
     return false;
 }
@@ -79,7 +78,7 @@ int frames_presentmon_read(struct reading *reading)
             field = csv_take(&rest);
         int64_t took;
         if (!decimal_of(field, 3, &took) || took < 0 || took > LONGEST_US)
-            return reading_wrong(reading, field, COLUMN " as milliseconds");
+            return reading_wrong(reading, field, COLUMN " as milliseconds up to 3600000");
         if (reading_add(reading, &took) < 0)
             return -1;
     }

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-static struct slice first_line(struct slice beginning)
-{
-    struct slice line = field_take(&beginning, '\n');
-    if (line.len > 0 && line.at[line.len - 1] == '\r')
-        line.len--;
-    return without_mark(line);
-}
-
 static int compare_jobs(const void *a, const void *b)
 {
     const int64_t *left = a, *right = b;
@@ -112,7 +104,9 @@ int jobs_azure_read(struct reading *reading)
         if (!time_of(field_take(&rest, ','), &came) ||
             !number_of(field_take(&rest, ','), &context) || !number_of(rest, &generated) ||
             context < 0 || generated < 0 || context > 100000000 || generated > 100000000)
-            return reading_wrong(reading, line, "year-month-day hour:minute:second,tokens,tokens");
+            return reading_wrong(
+                reading, line,
+                "year-month-day hour:minute:second,tokens,tokens, of these up to 100000000");
         int64_t work = context * CONTEXT_US + generated * GENERATED_US;
         if (work > 0 && reading_add(reading, (int64_t[]){came, work}) < 0)
             return -1;
@@ -121,7 +115,8 @@ int jobs_azure_read(struct reading *reading)
     return more;
 }
 
-/* ── ftrace: sched_switch and sched_wakeup, as trace-cmd and perf print them ── */
+/* ── ftrace: sched_switch and sched_wakeup, as the kernel, trace-cmd and perf print them: with the
+ * names of members ("prev_pid=7"), or by libtraceevent's plugin ("sh:7 [120] S ==> ls:8 [9]") ── */
 
 enum { PIDS_MAX = 1 << 22 }; /* Linux has no more */
 
@@ -167,6 +162,20 @@ static bool pid_of(struct slice line, const char *name, int64_t *ret_pid)
     return number_of(value_of(line, name), ret_pid) && *ret_pid >= 0 && *ret_pid < PIDS_MAX;
 }
 
+/* "name:pid [priority] …", of which a name may have blanks and colons. */
+static bool named_pid_of(struct slice text, int64_t *ret_pid, struct slice *ret_rest)
+{
+    const char *bracket = text.len > 0 ? memrchr(text.at, '[', text.len) : NULL;
+    size_t len = bracket ? (size_t)(bracket - text.at) : 0;
+    const char *colon = len > 0 ? memrchr(text.at, ':', len) : NULL;
+    if (!colon)
+        return false;
+    struct slice pid = {colon + 1, len - (size_t)(colon + 1 - text.at)};
+    *ret_rest = (struct slice){bracket, text.len - len};
+    return number_of(word_take(&pid), ret_pid) && word_take(&pid).len == 0 && *ret_pid >= 0 &&
+           *ret_pid < PIDS_MAX && word_take(ret_rest).len > 0;
+}
+
 /* Whether a thread that is switched from could run on: "R", "R+", or a number whose low byte, the
  * states of sleep, is 0. */
 static bool runnable(struct slice state)
@@ -177,14 +186,17 @@ static bool runnable(struct slice state)
     return state.len > 0 && state.at[0] == 'R';
 }
 
-/* The event and what is behind it, "sched_switch:" say; and the time before it, "76.211513:". */
+/* The event and what is behind it, "sched_switch:" say, perhaps behind "sched:" as perf has it; and
+ * the time before it, "76.211513:". */
 static bool event_find(struct slice line, const char *event, struct slice *ret_rest,
                        int64_t *ret_us)
 {
     const char *at = line.len > 0 ? memmem(line.at, line.len, event, strlen(event)) : NULL;
-    if (!at)
+    struct slice head = {line.at, at ? (size_t)(at - line.at) : 0}, word, time = {0};
+    if (head.len > 6 && memcmp(at - 6, "sched:", 6) == 0)
+        head.len -= 6;
+    if (head.len == 0 || !blank(head.at[head.len - 1]))
         return false;
-    struct slice head = {line.at, (size_t)(at - line.at)}, word, time = {0};
     while ((word = word_take(&head)).len > 0)
         time = word;
     if (time.len < 2 || time.at[time.len - 1] != ':')
@@ -195,16 +207,22 @@ static bool event_find(struct slice line, const char *event, struct slice *ret_r
     return decimal_of(time, 6, ret_us) && *ret_us >= 0;
 }
 
-static int switched(struct reading *reading, struct threads *threads, int64_t now, int64_t from,
-                    int64_t to, bool runs_on)
+struct switch_event {
+    int64_t from, to;
+    bool runs_on;
+};
+
+static int switched(struct reading *reading, struct threads *threads, int64_t now,
+                    const struct switch_event *event)
 {
+    int64_t from = event->from, to = event->to;
     struct thread *thread = from > 0 ? thread_of(reading, threads, from) : NULL;
     if (from > 0 && !thread)
         return -1;
     if (thread && thread->since >= 0) {
         thread->ran += now > thread->since ? now - thread->since : 0;
         thread->since = -1;
-        if (!runs_on) {
+        if (!event->runs_on) {
             int64_t job[] = {thread->woken, thread->ran};
             *thread = (struct thread){-1, -1, 0};
             if (job[1] > 0 && reading_add(reading, job) < 0)
@@ -220,20 +238,48 @@ static int switched(struct reading *reading, struct threads *threads, int64_t no
     return 0;
 }
 
+static bool switch_of(struct slice rest, struct switch_event *ret_event)
+{
+    static const struct slice arrow = SLICE(" ==> ");
+    struct slice state = value_of(rest, " prev_state="), left, behind;
+    const char *at = memmem(rest.at, rest.len, arrow.at, arrow.len);
+    bool good;
+    if (state.len > 0) {
+        good = pid_of(rest, " prev_pid=", &ret_event->from) &&
+               pid_of(rest, " next_pid=", &ret_event->to);
+    } else {
+        left = (struct slice){rest.at, at ? (size_t)(at - rest.at) : 0};
+        rest = (struct slice){rest.at + left.len, rest.len - left.len};
+        good = named_pid_of(left, &ret_event->from, &state) &&
+               named_pid_of(rest, &ret_event->to, &behind);
+        state = word_take(&state);
+    }
+    ret_event->runs_on = runnable(state);
+    return good && state.len > 0;
+}
+
+static bool wakeup_of(struct slice rest, int64_t *ret_pid)
+{
+    struct slice behind;
+    return pid_of(rest, " pid=", ret_pid) || named_pid_of(rest, ret_pid, &behind);
+}
+
 static int take_event(struct reading *reading, struct threads *threads, struct slice line)
 {
     struct slice rest;
-    int64_t now, from, to;
-    if (event_find(line, " sched_switch:", &rest, &now)) {
-        struct slice state = value_of(rest, " prev_state=");
-        if (!pid_of(rest, " prev_pid=", &from) || !pid_of(rest, " next_pid=", &to) || !state.len)
-            return reading_wrong(reading, line, "prev_pid=, prev_state= and next_pid=");
-        return switched(reading, threads, now, from, to, runnable(state));
+    struct switch_event event;
+    int64_t now, to;
+    if (event_find(line, "sched_switch:", &rest, &now)) {
+        if (!switch_of(rest, &event))
+            return reading_wrong(reading, line,
+                                 "prev_pid=, prev_state= and next_pid=, or 'name:pid [priority] "
+                                 "state ==> name:pid [priority]'");
+        return switched(reading, threads, now, &event);
     }
-    if (event_find(line, " sched_wakeup:", &rest, &now) ||
-        event_find(line, " sched_wakeup_new:", &rest, &now)) {
-        if (!pid_of(rest, " pid=", &to))
-            return reading_wrong(reading, line, "pid=");
+    if (event_find(line, "sched_wakeup:", &rest, &now) ||
+        event_find(line, "sched_wakeup_new:", &rest, &now)) {
+        if (!wakeup_of(rest, &to))
+            return reading_wrong(reading, line, "pid=, or 'name:pid [priority]'");
         struct thread *thread = to > 0 ? thread_of(reading, threads, to) : NULL;
         if (to > 0 && !thread)
             return -1;
@@ -246,7 +292,7 @@ static int take_event(struct reading *reading, struct threads *threads, struct s
 bool jobs_ftrace_fits(struct slice beginning, bool whole)
 {
     (void)whole;
-    return beginning.len > 0 && memmem(beginning.at, beginning.len, " sched_switch:", 14);
+    return beginning.len > 0 && memmem(beginning.at, beginning.len, "sched_switch:", 13);
 }
 
 int jobs_ftrace_read(struct reading *reading)

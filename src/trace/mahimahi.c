@@ -23,8 +23,8 @@ int mahimahi_read(struct reading *reading)
         int64_t ms;
         if (!number_of(line, &ms) || ms < before || ms > LAST_MS)
             return reading_wrong(reading, line,
-                                 "a whole number of milliseconds, not before the "
-                                 "line before");
+                                 "a whole number of milliseconds up to 1073741824, not before "
+                                 "the line before");
         if (reading_add(reading, &(int64_t){ms * 1000}) < 0)
             return -1;
         before = ms;

@@ -23,10 +23,12 @@ int reading_failed(struct reading *reading, const char *format, ...)
 int reading_wrong(struct reading *reading, struct slice found, const char *wanted)
 {
     const struct source *source = &reading->source;
-    char excerpt[EXCERPT_SIZE];
-    snprintf(source->why, TRACE_WHY_SIZE, "%.200s%s%.100s%s:%llu: found '%s', wanted %s",
-             source->path, *source->entry ? "(" : "", source->entry, *source->entry ? ")" : "",
-             (unsigned long long)reading->line, excerpt_format(found, excerpt), wanted);
+    char excerpt[EXCERPT_SIZE], line[24] = "";
+    if (reading->line > 0)
+        snprintf(line, sizeof line, ":%llu", (unsigned long long)reading->line);
+    snprintf(source->why, TRACE_WHY_SIZE, "%.200s%s%.100s%s%s: found '%s', wanted %s", source->path,
+             *source->entry ? "(" : "", source->entry, *source->entry ? ")" : "", line,
+             excerpt_format(found, excerpt), wanted);
     return -1;
 }
 
@@ -99,8 +101,10 @@ int reading_bytes(struct reading *reading, void *ret_bytes, size_t size)
     if (left == 0)
         return 0;
     if (left < size)
-        return reading_failed(reading, "it ends within a record, after %zu of its %zu bytes", left,
-                              size);
+        return reading_failed(reading,
+                              "it ends within a record of %s, after %zu of its %zu bytes; --format "
+                              "says what else it is",
+                              reading->trace->format, left, size);
     memcpy(ret_bytes, reading->buffer + reading->begin, size);
     reading->begin += size;
     return 1;
@@ -128,9 +132,17 @@ int reading_add(struct reading *reading, const int64_t *values)
 
 /* ── parts of a line ── */
 
-static bool blank(char c)
+bool blank(char c)
 {
     return c == ' ' || c == '\t';
+}
+
+struct slice first_line(struct slice text)
+{
+    struct slice line = field_take(&text, '\n');
+    if (line.len > 0 && line.at[line.len - 1] == '\r')
+        line.len--;
+    return without_mark(line);
 }
 
 struct slice word_take(struct slice *rest)

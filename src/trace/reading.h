@@ -45,7 +45,7 @@ int reading_line(struct reading *reading, struct slice *ret_line);
 int reading_bytes(struct reading *reading, void *ret_bytes, size_t size);
 /* Adds a record of as many values as the trace's kind has columns. 0 or -1. */
 int reading_add(struct reading *reading, const int64_t *values);
-/* "FILE:LINE: found '…', wanted …". Returns -1. */
+/* "FILE:LINE: found '…', wanted …"; what is not read in lines has none. Returns -1. */
 int reading_wrong(struct reading *reading, struct slice found, const char *wanted);
 /* "FILE: …", for what has no line. Returns -1. */
 __attribute__((format(printf, 2, 3))) int reading_failed(struct reading *reading,
@@ -53,6 +53,9 @@ __attribute__((format(printf, 2, 3))) int reading_failed(struct reading *reading
 
 /* ── parts of a line ── */
 
+bool blank(char c); /* or a tab */
+/* How the text begins, as reading_line gives it: without its end or a byte order mark. */
+struct slice first_line(struct slice text);
 /* The text behind a byte order mark, if it begins with one. */
 struct slice without_mark(struct slice text);
 /* Takes the next word, parted by blanks and tabs; empty at the end. */

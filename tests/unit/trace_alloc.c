@@ -59,6 +59,9 @@ static void a_replay(void **state)
                    "1: calloc 0x5 9223372036854775807 3\n"
                    "486: thread_done 0x0\n",
                    "memory_replay", wanted, 12);
+    assert_records("\xef\xbb\xbf"
+                   "202: malloc 0x1 1024\r\n203: malloc 0x2 20\r\n202: free 0x1\r\n",
+                   "memory_replay", wanted, 3);
 }
 
 static void bad_lines(void **state)

@@ -82,6 +82,33 @@ static void ftrace(void **state)
                 "ftrace", wanted, 3);
 }
 
+/* The same, as trace-cmd's plugin prints it, and as perf does. A name may have anything in it. */
+#define PLUGIN_SWITCH(us, from, how, to)                                                           \
+    "   <...>-1  [001]  76." us ": sched_switch:         a: b [x]:" from " [120] " how             \
+    " ==> c d:" to " [120]\n"
+#define PLUGIN_WAKEUP(us, pid)                                                                     \
+    "   s-1 [002] 76." us ": sched_wakeup:  a: b [x]:" pid " [98] CPU:001\n"
+#define PERF(event) "   a b 22291 [000] 76." event
+static void ftrace_of_others(void **state)
+{
+    (void)state;
+    static const int64_t wanted[][2] = {{76000010, 25}, {76000015, 20}};
+    assert_jobs("cpus=6\n" PLUGIN_WAKEUP("000010", "7") PLUGIN_WAKEUP("000015", "8")
+                    PLUGIN_SWITCH("000020", "0", "R", "7") PLUGIN_SWITCH("000030", "7", "R+", "8")
+                        PLUGIN_SWITCH("000050", "8", "D|W", "7")
+                            PLUGIN_SWITCH("000065", "7", "S", "0"),
+                "ftrace", wanted, 2);
+    assert_jobs(PERF("000010: sched:sched_wakeup: comm=sh pid=7 prio=0 target_cpu=000\n")
+                    PERF("000015: sched:sched_wakeup_new: sh:8 [0] CPU:000\n") PERF(
+                        "000020: sched:sched_switch: prev_comm=swapper/0 prev_pid=0 "
+                        "prev_prio=120 prev_state=R ==> next_comm=sh next_pid=7 next_prio=9\n")
+                        PERF("000030: sched:sched_switch: sh:7 [120] R ==> sh:8 [120]\n")
+                            PERF("000050: sched:sched_switch: sh:8 [120] S ==> sh:7 [120]\n")
+                                PERF("000055: other_sched_switch: x\n")
+                                    PERF("000065: sched:sched_switch: sh:7 [1] S ==> x:0 [2]\n"),
+                "ftrace", wanted, 2);
+}
+
 /* Lengths of milliseconds stay; those of hours shrink. The gaps keep their proportions, at a load
  * of 0.6 to 0.9. */
 static void workloads(void **state)
@@ -166,7 +193,16 @@ static void bad_lines(void **state)
         {TRACE_JOBS, SWITCH("000020", "0", "R", "7") SWITCH("000030", "7", "R", "4194304"),
          "wanted prev_pid=, prev_state= and next_pid="},
         {TRACE_JOBS, SWITCH("000020", "0", "R", "7") WAKEUP("000030", "-1"), "wanted pid="},
-        {TRACE_DELIVERIES, "5\n4\n", "/made:2: found '4', wanted a whole number of milliseconds"},
+        {TRACE_JOBS, SWITCH("000020", "0", "R", "7") PLUGIN_WAKEUP("000030", "7 8"),
+         "wanted pid=, or 'name:pid [priority]'"},
+        {TRACE_JOBS, PLUGIN_SWITCH("000020", "0", "", "7"), "/made:1: found"},
+        {TRACE_JOBS, PLUGIN_SWITCH("000020", "0", "R", "4194304"), "/made:1: found"},
+        {TRACE_JOBS, " x-1 [0] 76.000020: sched_switch: \n", "/made:1: found"},
+        {TRACE_JOBS, " x-1 [0] 76.000020: sched_switch: a:1 [2] S\n", "/made:1: found"},
+        {TRACE_JOBS, "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-12-01 0:0:0,1,100000001\n",
+         "up to 100000000"},
+        {TRACE_DELIVERIES, "5\n4\n",
+         "/made:2: found '4', wanted a whole number of milliseconds up to 1073741824, not before"},
         {TRACE_DELIVERIES, "5\n1073741825\n", "/made:2: found"},
         {TRACE_DELIVERIES, "5\n\n6\n", "/made:2: found ''"},
     };
@@ -180,8 +216,10 @@ static void bad_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(swf),       cmocka_unit_test(azure),    cmocka_unit_test(ftrace),
-        cmocka_unit_test(workloads), cmocka_unit_test(mahimahi), cmocka_unit_test(bad_lines),
+        cmocka_unit_test(swf),       cmocka_unit_test(azure),
+        cmocka_unit_test(ftrace),    cmocka_unit_test(ftrace_of_others),
+        cmocka_unit_test(workloads), cmocka_unit_test(mahimahi),
+        cmocka_unit_test(bad_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

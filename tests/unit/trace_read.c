@@ -58,8 +58,9 @@ static void numbers_of_both_orders(void **state)
     /* Nobody knows. */
     assert_refused(trace_of_bytes("a", BYTES("\x01\x07\0\0\x05\0\x09\0"), TRACE_REFERENCES, NULL),
                    "say --format if it is one of oracleGeneral, text, u32le, u32be");
-    assert_refused(trace_of_bytes("a", BYTES("\x01\0\0\0\x02\0"), TRACE_REFERENCES, "u32le"),
-                   "ends within a record, after 2 of its 4 bytes");
+    assert_refused(
+        trace_of_bytes("a", BYTES("\x01\0\0\0\x02\0"), TRACE_REFERENCES, "u32le"),
+        "it ends within a record of u32le, after 2 of its 4 bytes; --format says what else");
 }
 
 static void oracle_general(void **state)
@@ -158,7 +159,7 @@ static void digests(void **state)
 static void bad_lines_are_named(void **state)
 {
     (void)state;
-    static const char wanted[] = "wanted the number of a block, or '*'";
+    static const char wanted[] = "wanted the number of a block, below 2^63, or '*'";
     static const struct {
         const char *text, *said;
     } bad[] = {
