@@ -103,8 +103,13 @@ static int run_compiler(const struct compiler *compiler, const char *const *argu
     char path[PROBE_PATH_MAX];
     const char *given = getenv("PATH");
     snprintf(path, sizeof path, "PATH=%s", given ? given : "/usr/bin:/bin");
-    char *const environment[] = {path, (char[]){"TMPDIR=."}, (char[]){"LC_ALL=C"},
-                                 (char[]){"CCACHE_DISABLE=1"}, NULL};
+    /* A cc that is ccache wants a home, though it has nothing to do. */
+    char *const environment[] = {path,
+                                 (char[]){"TMPDIR=."},
+                                 (char[]){"HOME=."},
+                                 (char[]){"LC_ALL=C"},
+                                 (char[]){"CCACHE_DISABLE=1"},
+                                 NULL};
     pid_t pid = lifeline_fork_group();
     if (pid == 0)
         become_compiler(compiler, arguments, environment);

@@ -510,6 +510,19 @@ static struct probe_report probe_with(const char *folder, const char *script)
     return report;
 }
 
+/* Debian's ccache, where it stands before cc in $PATH, asks for a home whatever it is told. */
+static void a_compiler_has_a_home(void **state)
+{
+    (void)state;
+    char folder[OWN_FOLDER_SIZE];
+    assert_int_equal(own_folder_make(folder), 0);
+    struct probe_report report = probe_with(
+        folder, "[ -d \"$HOME\" ] || { echo error: no home; exit 1; }\nexec /usr/bin/cc \"$@\"");
+    rmdir(folder);
+    if (report.result != PROBE_RAN)
+        fail_msg("%s", report.why);
+}
+
 /* What a compiler that had been taken over could do: nothing, and so it says. */
 static void compilers_are_confined(void **state)
 {
@@ -522,20 +535,20 @@ static void compilers_are_confined(void **state)
     int open_here = open(secret, O_RDONLY); /* inherited, if that can be */
     assert_int_equal(dup2(open_here, 9), 9);
     setenv("KHUB_TOKEN", "secret", 1);
-    int length =
-        snprintf(script, sizeof script,
-                 "cat /etc/passwd && echo error: it reads\n"
-                 "ls /etc && echo error: it lists\n"
-                 "(: >%s/new) && echo error: it writes elsewhere\n"
-                 "(: >new) || echo error: it does not write here\n"
-                 "(cat <&9) && echo error: it has descriptors\n"
-                 "kill -0 %d && echo error: it signals\n"
-                 "bash -c ': >/dev/udp/127.0.0.1/9' && echo error: it sends\n"
-                 "unshare -Ur true && echo error: it has namespaces\n"
-                 "test -n \"$KHUB_TOKEN$HOME$USER\" && echo error: it has the environment\n"
-                 "echo error: it is confined\n"
-                 "exit 1",
-                 folder, (int)getpid());
+    int length = snprintf(script, sizeof script,
+                          "cat /etc/passwd && echo error: it reads\n"
+                          "ls /etc && echo error: it lists\n"
+                          "(: >%s/new) && echo error: it writes elsewhere\n"
+                          "(: >new) || echo error: it does not write here\n"
+                          "(cat <&9) && echo error: it has descriptors\n"
+                          "kill -0 %d && echo error: it signals\n"
+                          "bash -c ': >/dev/udp/127.0.0.1/9' && echo error: it sends\n"
+                          "unshare -Ur true && echo error: it has namespaces\n"
+                          "test -n \"$KHUB_TOKEN$USER\" && echo error: it has the environment\n"
+                          "test \"$HOME\" = . || echo error: it has a home elsewhere\n"
+                          "echo error: it is confined\n"
+                          "exit 1",
+                          folder, (int)getpid());
     assert_in_range(length, 1, sizeof script - 1);
     struct probe_report report = probe_with(folder, script);
     unsetenv("KHUB_TOKEN");
@@ -597,6 +610,7 @@ int main(void)
         cmocka_unit_test(stopped_and_without_a_compiler),
         cmocka_unit_test(machines_that_cannot),
         cmocka_unit_test(a_module_is_confined_twice),
+        cmocka_unit_test(a_compiler_has_a_home),
         cmocka_unit_test(compilers_are_confined),
         cmocka_unit_test(whose_fault_it_is),
     };
