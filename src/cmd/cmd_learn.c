@@ -7,12 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
 #include "cmd/learn.h"
+#include "cmd/out_directory.h"
 #include "cmd/stop.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
@@ -51,11 +51,6 @@ static void erase_line(struct learning *learning)
     if (learning->drawn)
         fputs("\r\033[K", stderr);
     learning->drawn = false;
-}
-
-static const char *plus_minus(const struct terminal *terminal)
-{
-    return terminal->unicode ? "±" : "+-";
 }
 
 /* One line that stays where it is on a terminal; elsewhere a line at each tenth. */
@@ -406,7 +401,6 @@ static int print_json(const struct learning *learning)
 
 /* ── the command ── */
 
-/* Before the work: nobody wants to hear of it after. */
 static int make_directory(struct learning *learning)
 {
     const struct learn_settings *settings = learning->settings;
@@ -416,18 +410,8 @@ static int make_directory(struct learning *learning)
     if (length < 0 || (size_t)length >= sizeof learning->directory)
         return complain("learn", "the name of the directory is longer than %zu bytes",
                         sizeof learning->directory - 1);
-    learning->made_directory = mkdir(learning->directory, 0777) == 0;
-    if (learning->made_directory)
-        return EXIT_WORKED;
-    if (errno != EEXIST)
-        return complain("learn", "can't make the directory %s: %s", learning->directory,
-                        strerror(errno));
-    if (!settings->force)
-        return complain("learn",
-                        "%s is there already; name another with --out, or say --force to write "
-                        "into it",
-                        learning->directory);
-    return EXIT_WORKED;
+    return out_directory_make("learn", learning->directory, settings->force,
+                              &learning->made_directory);
 }
 
 /* What would do the same again; to be freed, NULL when out of memory. */

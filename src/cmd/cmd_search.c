@@ -7,11 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
+#include "cmd/out_directory.h"
 #include "cmd/search_files.h"
 #include "cmd/searcher_given.h"
 #include "cmd/stop.h"
@@ -31,7 +31,7 @@ struct search_settings {
     struct text_list by;
     struct trace_settings traces;
     long evaluations, heldout;
-    bool json;
+    bool json, force;
 };
 
 /* What one searcher came to. */
@@ -57,6 +57,7 @@ struct running {
     struct searcher_given given;
     uint64_t budget;
     struct terminal terminal;
+    bool made_directory;
     unsigned tens; /* of the searcher that runs: how far it was when it last said so */
     struct outcome outcomes[LIST_MAX];
     size_t count;
@@ -148,40 +149,22 @@ static void search_by(struct running *running, const char *by)
 
 /* ── showing ── */
 
-static void add_score(struct table *table, const struct score *score)
+static void add_score(struct table *table, const struct terminal *terminal,
+                      const struct score *score)
 {
     if (isnan(score->ratio))
         table_add(table, "-");
     else
-        table_addf(table, "%.3f +- %.3f", score->ratio, score->ci95);
+        table_addf(table, "%.3f %s %.3f", score->ratio, plus_minus(terminal), score->ci95);
 }
 
-static void add_outcome(const struct running *running, struct table *table,
-                        const struct outcome *outcome)
-{
-    const struct judge *judge = &outcome->judge;
-    table_add(table, outcome->name);
-    add_score(table, &outcome->heldout);
-    if (running->traced)
-        add_score(table, &outcome->later);
-    table_add_number(table, trial_ratio(&judge->best), 3, "");
-    table_add_number(table, outcome->heldout.seeds ? outcome->heldout.worst : nan(""), 2, "");
-    table_add_number(table, outcome->bytes ? (double)outcome->bytes : nan(""), 0, "");
-    table_addf(table, "%u", judge->judged);
-    table_addf(table, "%u", judge->refused);
-    table_addf(table, "%u", judge->repeats);
-    table_addf(table, "%llu", (unsigned long long)judge->simulations);
-    table_addf(table, "%.1f", outcome->seconds);
-}
-
+/* The two tables are one that a window of 80 columns is too narrow for. */
 static void print_outcomes(const struct running *running, const struct terminal *terminal)
 {
     static const struct column synthetic[] = {
-        {.title = "SEARCHER", .wraps = true},    {.title = "HELD-OUT", .right = true},
-        {.title = "TRAIN", .right = true},       {.title = "WORST", .right = true},
-        {.title = "BYTES", .right = true},       {.title = "CANDIDATES", .right = true},
-        {.title = "REFUSED", .right = true},     {.title = "REPEATS", .right = true},
-        {.title = "SIMULATIONS", .right = true}, {.title = "SECONDS", .right = true},
+        {.title = "SEARCHER", .wraps = true}, {.title = "HELD-OUT", .right = true},
+        {.title = "TRAIN", .right = true},    {.title = "WORST", .right = true},
+        {.title = "BYTES", .right = true},
     };
     enum { COLUMNS = sizeof synthetic / sizeof *synthetic, TRACE_AT = 2 };
     struct column columns[COLUMNS + 1];
@@ -191,24 +174,40 @@ static void print_outcomes(const struct running *running, const struct terminal 
     if (running->traced)
         columns[TRACE_AT] = (struct column){.title = "TRACE", .right = true};
     table_begin(&table, columns, COLUMNS + !!running->traced);
-    for (size_t i = 0; i < running->count; i++)
-        add_outcome(running, &table, &running->outcomes[i]);
+    for (size_t i = 0; i < running->count; i++) {
+        const struct outcome *outcome = &running->outcomes[i];
+        table_add(&table, outcome->name);
+        add_score(&table, terminal, &outcome->heldout);
+        if (running->traced)
+            add_score(&table, terminal, &outcome->later);
+        table_add_number(&table, trial_ratio(&outcome->judge.best), 3, "");
+        table_add_number(&table, outcome->heldout.seeds ? outcome->heldout.worst : nan(""), 2, "");
+        table_add_number(&table, outcome->bytes ? (double)outcome->bytes : nan(""), 0, "");
+    }
     table_print(&table, terminal, stdout);
     table_free(&table);
 }
 
-static void add_beside(const struct running *running, struct table *table, const char *name,
-                       struct score heldout, struct score later)
+static void print_costs(const struct running *running, const struct terminal *terminal)
 {
-    table_add(table, name);
-    add_score(table, &heldout);
-    if (running->traced)
-        add_score(table, &later);
-}
-
-static struct score baseline_on(const struct evaluation_set *set, int which)
-{
-    return set ? evaluation_set_baseline(set, which) : (struct score){.ratio = nan("")};
+    static const struct column columns[] = {
+        {.title = "SEARCHER", .wraps = true},    {.title = "CANDIDATES", .right = true},
+        {.title = "REFUSED", .right = true},     {.title = "REPEATS", .right = true},
+        {.title = "SIMULATIONS", .right = true}, {.title = "SECONDS", .right = true},
+    };
+    struct table table;
+    table_begin(&table, TABLE_COLUMNS(columns));
+    for (size_t i = 0; i < running->count; i++) {
+        const struct judge *judge = &running->outcomes[i].judge;
+        table_add(&table, running->outcomes[i].name);
+        table_addf(&table, "%u", judge->judged);
+        table_addf(&table, "%u", judge->refused);
+        table_addf(&table, "%u", judge->repeats);
+        table_addf(&table, "%llu", (unsigned long long)judge->simulations);
+        table_addf(&table, "%.1f", running->outcomes[i].seconds);
+    }
+    table_print(&table, terminal, stdout);
+    table_free(&table);
 }
 
 static void print_beside(const struct running *running, const struct terminal *terminal)
@@ -216,15 +215,21 @@ static void print_beside(const struct running *running, const struct terminal *t
     static const struct column columns[] = {{.title = "BESIDE THEM", .wraps = true},
                                             {.title = "HELD-OUT", .right = true},
                                             {.title = "TRACE", .right = true}};
+    const struct subject *subject = running->subject;
     struct table table;
-    struct score none = {.ratio = nan("")};
     table_begin(&table, columns, sizeof columns / sizeof *columns - !running->traced);
-    for (int i = 0; i < running->subject->baseline_count; i++)
-        add_beside(running, &table, running->subject->baseline_names[i],
-                   baseline_on(running->heldout, i), baseline_on(running->later, i));
-    add_beside(running, &table, "bound that nobody can beat",
-               evaluation_set_bound(running->heldout),
-               running->later ? evaluation_set_bound(running->later) : none);
+    for (int i = 0; i <= subject->baseline_count; i++) { /* behind the last one, the bound */
+        bool bound = i == subject->baseline_count;
+        struct score heldout = bound ? evaluation_set_bound(running->heldout)
+                                     : evaluation_set_baseline(running->heldout, i);
+        table_add(&table, bound ? "bound that nobody can beat" : subject->baseline_names[i]);
+        add_score(&table, terminal, &heldout);
+        if (!running->traced)
+            continue;
+        struct score later = bound ? evaluation_set_bound(running->later)
+                                   : evaluation_set_baseline(running->later, i);
+        add_score(&table, terminal, &later);
+    }
     table_print(&table, terminal, stdout);
     table_free(&table);
 }
@@ -254,12 +259,16 @@ static void print_people(const struct running *running)
     print_outcomes(running, &terminal);
     printf("\n");
     print_beside(running, &terminal);
+    printf("\n");
+    print_costs(running, &terminal);
     print_spent(running);
-    printf("\nEach had %llu simulations on the same training workloads (%ld evaluations on %zu); "
-           "measured on %zu held-out ones; all synthetic%s.\n",
-           (unsigned long long)running->budget, running->settings->evaluations,
-           stage_workloads[STAGE_TRAIN], evaluation_set_size(running->heldout),
-           running->traced ? " but the column TRACE" : "");
+    printf(
+        "\nEach had %llu simulations on the same training workloads (%ld %s on %zu), and what its "
+        "last candidates took beyond; measured on %zu held-out ones; all synthetic%s.\n",
+        (unsigned long long)running->budget, running->settings->evaluations,
+        word_of((uint64_t)running->settings->evaluations, "evaluation", "evaluations"),
+        stage_workloads[STAGE_TRAIN], evaluation_set_size(running->heldout),
+        running->traced ? " but the column TRACE" : "");
     if (running->traced)
         printf("TRACE: of as many windows of the later half of what --trace names. What was the "
                "best on %zu workloads ran on %zu windows of its earlier half, too.\n",
@@ -332,9 +341,9 @@ static int print_json(const struct running *running)
 static int prepare(struct running *running)
 {
     const struct search_settings *settings = running->settings;
-    if (settings->out && mkdir(settings->out, 0777) != 0 && errno != EEXIST)
-        return complain("search", "can't make the directory %s: %s", settings->out,
-                        strerror(errno));
+    if (settings->out && out_directory_make("search", settings->out, settings->force,
+                                            &running->made_directory) != EXIT_WORKED)
+        return EXIT_FAILED;
     if (asprintf(&running->train_split, "train/%s", settings->as) < 0)
         running->train_split = NULL;
     if (asprintf(&running->heldout_split, "heldout/%s", settings->as) < 0)
@@ -358,10 +367,13 @@ static int prepare(struct running *running)
 static int keep(const struct running *running)
 {
     const char *out = running->settings->out;
-    for (size_t i = 0; out && i < running->count; i++)
+    bool found = false;
+    for (size_t i = 0; out && i < running->count; i++) {
+        found = found || running->outcomes[i].judge.best.stages > 0;
         if (search_files_write(running->subject, &running->outcomes[i].judge, out, i + 1) < 0)
             return complain("search", "can't write what was found to %s: %s", out, strerror(errno));
-    if (out && !running->settings->json)
+    }
+    if (found && !running->settings->json)
         printf("Written: %s/1.jsonl and 1.c, and so on: all elites, and the best, of each.\n", out);
     return EXIT_WORKED;
 }
@@ -401,6 +413,8 @@ static int run(const void *data)
     stop_hear();
     if (code == EXIT_WORKED)
         code = search_all(&running);
+    if (running.made_directory)
+        rmdir(running.settings->out); /* if there was nothing to keep */
     for (size_t i = 0; i < running.count; i++)
         judge_end(&running.outcomes[i].judge);
     evaluation_set_free(running.heldout);
@@ -469,6 +483,10 @@ static const struct setting options[] = {
      AT(out),
      .argument = "DIRECTORY",
      .help = "Keeps what each has found: all elites as JSON lines, and the best as C."},
+    {.name = "force",
+     .kind = SETTING_FLAG,
+     AT(force),
+     .help = "Writes into a directory that is there."},
     JSON_SETTING(struct search_settings, "No progress; the result as JSON on stdout."),
     {0},
 };

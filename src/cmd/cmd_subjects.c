@@ -104,8 +104,8 @@ static void print_one(const struct subject *subject, const struct terminal *term
     printf("%s: %s\n\n", subject->name, subject->title);
     printf("  cost            %s\n", subject->cost);
     printf("  version         %s\n", subject->version);
-    printf("  bound           %.3f of the textbook's cost, +- %.3f on %u workloads\n", bound.ratio,
-           bound.ci95, BOUND_WORKLOADS);
+    printf("  bound           %.3f of the textbook's cost, %s %.3f on %u workloads\n", bound.ratio,
+           plus_minus(terminal), bound.ci95, BOUND_WORKLOADS);
     printf("  learned by      %s%s\n", subject->specialization,
            subject->solve ? ", computed (dynamic programme) instead of searched" : "");
     printf("  textbook        %s\n", subject->baseline_names[0]);

@@ -49,6 +49,11 @@ static bool wants_color(bool moves, const char *color)
     return moves && !(no_color && *no_color);
 }
 
+const char *plus_minus(const struct terminal *terminal)
+{
+    return terminal->unicode ? "±" : "+-";
+}
+
 struct terminal terminal_of(int fd, const char *color)
 {
     struct terminal terminal = {.fd = fd, .is_terminal = isatty(fd) == 1};

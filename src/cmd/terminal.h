@@ -45,6 +45,8 @@ int output_error(void);
 struct terminal terminal_of(int fd, const char *color);
 /* Asks for the width again: windows change. */
 void terminal_measure(struct terminal *terminal);
+/* The sign between a number and how far it may be off. */
+const char *plus_minus(const struct terminal *terminal);
 
 /* Columns of UTF-8 text as a terminal shows them once it went through line_add. */
 unsigned text_columns(struct slice text, bool unicode);

@@ -25,8 +25,6 @@ void judge_heed(struct judge *judge, const atomic_bool *stop)
             evaluation_set_heed(judge->sets[i], stop);
     if (judge->windows)
         evaluation_set_heed(judge->windows, stop);
-    if (judge->windows)
-        evaluation_set_heed(judge->windows, stop);
 }
 
 void judge_end(struct judge *judge)

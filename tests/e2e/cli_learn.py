@@ -345,7 +345,7 @@ def learn_says_what_is_wrong_with_a_trace():
         refused(1, *of, "--trace", folder, said=["is a directory"])
         refused(1, *of, "--trace", good, "--format", "json", said=["'json' is no format of references", "oracleGeneral"])
         refused(2, *of, "--trace", good, "--cache", "0", said=["--cache", "'0'"])
-        refused(2, *of, "--trace", good, "--cache", "101%", said=["--cache", "'101%'"])
+        refused(2, *of, "--trace", good, "--cache", "101%", said=["--cache", "'101%'", "100%", "4294967295"])
         refused(2, *of, "--cache", "10", said=["name one with --trace"])
         refused(2, *of, "--format", "text", said=["name one with --trace"])
         refused(1, "learn", "performance", "--trace", good, said=["no public one of mutexes"])
@@ -354,6 +354,24 @@ def learn_says_what_is_wrong_with_a_trace():
             file.write(references(50))
         refused(1, *of, "--trace", good, said=["50 references are too few"])
         equal(sorted(os.listdir(folder)), ["bad", "good"], "what is left")
+
+
+@test
+def a_directory_is_judged_before_the_work():
+    """What a search of hours found can't be written then; and one of before is not written over."""
+    with Folder() as folder:
+        path = os.path.join(folder, "there")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("mine")
+        for of in (("learn", "audio", "--evaluations", "1", "--heldout", "2"), ("search", "audio", "--evaluations", "1", "--heldout", "2")):
+            none = refused(1, *of, "--out", path, "--force", said=[path, "is no directory"])
+            equal((none.out, "simulations" in none.err), ("", False), "it was searched")
+            none = refused(1, *of, "--out", folder, said=[folder, "--force"])
+            equal((none.out, "simulations" in none.err), ("", False), "it was searched")
+            refused(1, *of, "--out", "/proc", "--force", said=["/proc"])
+            refused(1, *of, "--out", os.path.join(folder, "no", "such"), said=["can't make the directory"])
+        refused(1, "search", "audio", "--by", "llm:x", "--model-key-file", "/nowhere", "--out", os.path.join(folder, "new"), said=["/nowhere"])
+        equal(os.listdir(folder), ["there"], "what is left")
 
 
 @test
@@ -480,7 +498,7 @@ def searchers_stand_in_one_table():
                   (64, min(elite["ratio"] for elite in elites if elite["workloads"] == 64)), "the first elite")
             with open(os.path.join(folder, "out", number + ".c"), encoding="utf-8") as file:
                 check("#include <stdint.h>" in file.read(), number, "is no module")
-        text = worked(*words).out
+        text = worked(*words, "--force").out
         check("bound that nobody can beat" in text and "random" in text and "320 simulations" in text, text)
         refused(2, "search", "audio", "--by", "magic", said=["'magic'", "exec:COMMAND"])
         failed = refused(1, "search", "audio", "--evaluations", "1", "--by", "exec:exit 7", said=["exit code 7"])
