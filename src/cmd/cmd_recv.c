@@ -284,6 +284,16 @@ static int receive(struct receiving *receiving)
     return code == 0 ? show(receiving) : code;
 }
 
+/* The time was up while another command had the turn: what came meanwhile is for the next one. */
+static void show_nothing(struct receiving *receiving)
+{
+    struct inbox_look look = {.json = receiving->settings->json};
+    begin_inbox(receiving);
+    inbox_print(&receiving->inbox, &look, receiving->turn.member.told, stdout);
+    if (!look.json)
+        puts("nothing new");
+}
+
 /* --ack: what was shown before is dealt with. */
 static void ack_shown(struct receiving *receiving)
 {
@@ -315,9 +325,11 @@ static int run(const void *data)
         ack_shown(&receiving);
         code = receive(&receiving);
     }
-    if (code < 0 && !stop_asked() && !settings->json)
-        puts("nothing new");
-    code = code < 0 ? stop_asked() ? EXIT_FAILED : EXIT_NOT_NOW : code;
+    if (code < 0 && !stop_asked()) {
+        show_nothing(&receiving);
+        code = EXIT_NOT_NOW;
+    }
+    code = code < 0 ? EXIT_FAILED : code;
     turn_end(turn);
     inbox_free(&receiving.inbox);
     return code;

@@ -314,6 +314,28 @@ def a_wait_ends():
 
 
 @test
+def a_wait_whose_time_ends_in_anothers_turn_has_an_answer():
+    """Its hub is gone, so it wants the turn, and has none before its time is up."""
+    with durable() as (folder, address, start):
+        for seconds in (1, 8, 64, 512):
+            hub = start()
+            ada = Agent(address, folder, f"ada{seconds}")
+            with ada.begins("recv", "--json", "--wait", str(seconds)) as waiting:
+                comes(hub, ada.name, 2)
+                with open(f"{ada.state}.turn", "rb") as turn:
+                    fcntl.flock(turn, fcntl.LOCK_EX)
+                    kill_9(hub)
+                    try:
+                        waiting.process.wait(2 * seconds)
+                    except subprocess.TimeoutExpired:
+                        continue  # on a slow machine its time was up first: then it waits for the turn
+                equal(waiting.end(None), (3, ""), "exit code, and what it says")
+                equal(json.loads(waiting.text)["messages"], [], "what came")
+                return
+        check(False, "no wait was ended in another's turn")
+
+
+@test
 def nothing_is_lost_or_doubled_however_it_ends():
     """Who waits is killed, and the hub, and both come back."""
     with durable() as (folder, address, start):

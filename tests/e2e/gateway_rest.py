@@ -23,7 +23,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from claims import GOOD, claim, report  # noqa: E402
 from gateway import Gateway, door_of  # noqa: E402
-from harness import PATIENCE, Hub, check, directory, equal, kill_9, run  # noqa: E402
+from harness import PATIENCE, Hub, check, directory, equal, kill_9, run, settle  # noqa: E402
 from harness import test, wait_until  # noqa: E402
 from rest_client import Api, Stream  # noqa: E402
 from tokens import OTHER, give_out, revoke  # noqa: E402
@@ -620,8 +620,9 @@ def claims_are_told_with_what_others_found():
         measured = claim(ada, "p", GOOD, 0.5)
         one, = api.good("GET", "/v1/ledger", subject="audio")["claims"]
         equal((one["id"], one["verification"]["sealed"], "ratio" in one["verification"]), ("p", True, False))
-        report(bea, "p", measured)
-        report(cey, "p", measured)
+        for other in (bea, cey):
+            report(other, "p", measured)
+            settle(other)
         told = api.good("GET", "/v1/ledger", author="ada", status="confirmed")
         equal((told["claims"][0]["verification"]["ratio"], told["claims"][0]["agreeing"], told["account"]["confirmed"]), (0.5, 2, 1))
         equal(api.good("GET", "/v1/ledger", after=told["newest"])["claims"], [])
