@@ -4,7 +4,9 @@
  * is it, may it, is it too fast, has this hub room for it. Secrets are cut out before anything
  * keeps the line. Then it is proposed to its room's log; what apply makes of it is apply's word
  * (apply.c). Its check runs here already, on the state of now, so that what is plainly wrong
- * takes no place in the log: a courtesy, not the judgement.
+ * takes no place in the log: a courtesy, not the judgement. Of somebody who has said more, which is
+ * not applied yet, that can't be told: what he says next may be right behind it. So it waits until
+ * then, at the edge, and is judged again.
  *
  * A connection is bound to a room and an id by the first line of it that is proposed, and stays
  * so unless apply refuses that and nothing else of it is under way. */
@@ -322,14 +324,15 @@ static bool holder_left(const struct request *request, int judgement)
     return holder && holder->peer && !peer_find(request->hub, holder->peer);
 }
 
-/* The measurement that it needs may be on its way through the log: who says both need not wait. */
-static bool measured_meanwhile(const struct request *request)
+/* The check's own word, or that of a limit, on who has more under way. */
+static bool waits(const struct hub *hub, struct peer *peer)
 {
-    return request->unmeasured && request->room->under_way > 0;
+    peer->later = peer->under_way > 0 && hub->edge.go_on;
+    return peer->later;
 }
 
-/* blob: what comes with it (struct entry). */
-static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
+/* blob: what comes with it (struct entry). True: it is to be said again later. */
+static bool admit_message(struct hub *hub, struct peer *peer, const struct message *message,
                           struct slice blob, peer_id takes_over, struct refusal *refusal,
                           int64_t now)
 {
@@ -345,6 +348,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .found = &found,
                               .answered_ms = now,
                               .refusal = refusal};
+    bool later = false;
     int judgement = 0, error = admit_challenged(peer, refusal);
     if (error == 0)
         error = admit_behind(&request, peer);
@@ -356,14 +360,14 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
         request.judged_at = request.room ? request.room->last_seq : 0;
         judgement = request_check(&request);
         error = judgement == 0 ? admit_limits(&request, peer, now)
-                : request.mismatched || holder_left(&request, judgement) ||
-                        measured_meanwhile(&request) || chunk_goes_on(&request)
+                : request.mismatched || holder_left(&request, judgement) || chunk_goes_on(&request)
                     ? 0
                     : judgement;
+        later = error < 0 && waits(hub, peer);
     }
     if (error == 0) {
         request_propose(&request, name, judgement, now);
-    } else {
+    } else if (!later) {
         hub->refused++;
         struct seat seat = peer_seat(peer);
         request.room = peer->room ? peer->room : hub->lobby;
@@ -372,6 +376,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
             loop_tell(&request);
     }
     text_free(&request.extra);
+    return later;
 }
 
 /* ── lines ── */
@@ -495,60 +500,66 @@ static int admit_id(const struct hub *hub, const struct peer *peer, const struct
                   SLICE_FORMAT(message->sender_id));
 }
 
-static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
+/* True: it is to be said again later. */
+static bool admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
                         struct refusal *refusal, int64_t now)
 {
     struct message without;
     struct text line = {0};
+    bool later = false;
     peer_id takes_over = hello_takes_over(hub, peer->id, message);
     if (admit_id(hub, peer, message, refusal) < 0) {
         peer_refuse(hub, peer, refusal, message->message_id, now);
-        return;
+        return false;
     }
     struct peer *replaced = peer_find(hub, takes_over);
     if (replaced) /* what was read at one door is not read again at the next */
         peer_keep_cursor(hub, replaced, now);
-    if (!hello_cut(message, peer, &line)) {
-        admit_message(hub, peer, message, NO_BLOB, takes_over, refusal, now);
-    } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
-        admit_message(hub, peer, &without, NO_BLOB, takes_over, refusal, now);
-    }
+    if (!hello_cut(message, peer, &line))
+        later = admit_message(hub, peer, message, NO_BLOB, takes_over, refusal, now);
+    else if (message_parse(text_slice(&line), &without, refusal) == 0)
+        later = admit_message(hub, peer, &without, NO_BLOB, takes_over, refusal, now);
     text_free(&line);
+    return later;
 }
 
-/* Its bytes take another way than its line. */
-static void admit_chunk(struct hub *hub, struct peer *peer, const struct message *message,
+/* Its bytes take another way than its line. The same. */
+static bool admit_chunk(struct hub *hub, struct peer *peer, const struct message *message,
                         struct refusal *refusal, int64_t now)
 {
     struct message without;
     struct text line = {0}, bytes = {0};
+    bool later = false;
     if (chunk_cut(peer, message, &line, &bytes, refusal) < 0)
         peer_refuse(hub, peer, refusal, message->message_id, now);
     else if (message_parse(text_slice(&line), &without, refusal) == 0)
-        admit_message(hub, peer, &without, text_slice(&bytes), 0, refusal, now);
+        later = admit_message(hub, peer, &without, text_slice(&bytes), 0, refusal, now);
     text_free(&line);
     text_free(&bytes);
+    return later;
 }
 
-bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
+enum hub_taken hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
 {
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
     if (!peer || peer->leaving)
-        return true;
+        return HUB_TAKEN_SECRET;
     struct message message;
     struct refusal refusal;
+    bool later = false, again = peer->later; /* then it was counted */
+    peer->later = false;
     peer->heard = hub->clock;
     if (message_parse(line, &message, &refusal) < 0 || admit_check(peer, &message, &refusal) < 0) {
         peer_bad_line(hub, peer, &refusal, message.message_id, now);
-        return true;
+        return HUB_TAKEN_SECRET;
     }
     bool secret = message.type == MESSAGE_HELLO;
     peer->bad_lines = 0;
-    if (peer_spend(hub, peer, line.len, &refusal) < 0) {
+    if (!again && peer_spend(hub, peer, line.len, &refusal) < 0) {
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (!admit_stranger(hub, peer, &message, &refusal, now)) {
-        return secret;
+        return secret ? HUB_TAKEN_SECRET : HUB_TAKEN;
     } else if (admit_right(peer, &message, &refusal) < 0) {
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer_who(peer)) {
@@ -558,13 +569,13 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
     } else if (message_type_is_query(message.type)) {
         peer_query(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_HELLO) {
-        admit_hello(hub, peer, &message, &refusal, now);
+        later = admit_hello(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_ARTIFACT_CHUNK) {
-        admit_chunk(hub, peer, &message, &refusal, now);
+        later = admit_chunk(hub, peer, &message, &refusal, now);
     } else {
-        admit_message(hub, peer, &message, NO_BLOB, 0, &refusal, now);
+        later = admit_message(hub, peer, &message, NO_BLOB, 0, &refusal, now);
     }
-    return secret;
+    return later ? HUB_TAKEN_LATER : secret ? HUB_TAKEN_SECRET : HUB_TAKEN;
 }
 
 void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now)

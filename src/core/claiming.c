@@ -196,8 +196,7 @@ static int commitment_ready(struct request *request, const struct commitment *co
 {
     const struct ledger *ledger = &request->room->knowledge.ledger;
     const struct seal *seal = index_find(&ledger->seals, commitment->key);
-    request->unmeasured = isnan(commitment->ratio);
-    if (request->unmeasured)
+    if (isnan(commitment->ratio))
         return refuse(request->refusal, WIRE_BAD_CLAIM,
                       "commitment %s has no measurement yet: say it first", commitment->id);
     if (seal && seal->count >= SEAL_CLAIMS_MAX)

@@ -147,7 +147,8 @@ int64_t hub_tick(struct hub *hub, int64_t now)
         const struct peer *peer = &hub->peers[i];
         int64_t silent = hub->clock - peer->heard;
         struct refusal refusal;
-        if (!peer->id || peer_seat(peer).level != 2 || silent < hub->config.heartbeat_ms)
+        if (!peer->id || peer_seat(peer).level != 2 || silent < hub->config.heartbeat_ms ||
+            peer->later) /* it can't be heard meanwhile */
             continue;
         refuse(&refusal, WIRE_HEARTBEAT_TIMEOUT,
                "nothing was heard for %.1f s; a line, such as a heartbeat, must come within %.1f s",

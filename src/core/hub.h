@@ -232,6 +232,10 @@ struct hub_edge {
      * answer yet. Both NULL: what entries bring is not kept. */
     void (*drop_chunks)(void *ctx, struct slice room, const uint64_t *seqs, size_t count);
     bool (*read_chunk)(void *ctx, const struct hub_chunk_query *query);
+    /* All that the peer said is applied. A line of it was not taken before, since it may be right
+     * behind what was under way (HUB_TAKEN_LATER): the edge says that one again, before any other
+     * of that peer, and not within this call. NULL: such a line is refused. */
+    void (*go_on)(void *ctx, peer_id peer);
     /* hub_tick is wanted within so many ms. NULL: it comes when it comes. */
     void (*due)(void *ctx, int64_t ms);
     /* What it has counted. NULL: nothing. */
@@ -272,9 +276,15 @@ void hub_open(struct hub *hub, peer_id id, int64_t now);
 /* What a connection is let in as has changed: what it may not say, and the limits of its owner,
  * hold from now on. Nothing when the connection shows no owner. */
 void hub_set_pass(struct hub *hub, peer_id id, const struct hub_pass *pass);
+/* What became of a line. */
+enum hub_taken {
+    HUB_TAKEN,
+    HUB_TAKEN_SECRET, /* and it may hold a secret: the caller overwrites what it has of it */
+    HUB_TAKEN_LATER,  /* nothing came of it: see hub_edge.go_on */
+};
 /* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
- * effect. Whether the line may hold a secret: the caller then overwrites what it has of it. */
-bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
+ * effect. */
+enum hub_taken hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
 /* It said a line over `most` bytes, its limit just now, which the edge skips. */
 void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now);
 /* It went away. Tells the others. */

@@ -137,10 +137,14 @@ void peer_applied(struct hub *hub, const struct entry *entry)
         return;
     if (peer->principal)
         peer->principal->under_way--;
-    if (--peer->under_way || peer_who(peer))
+    if (--peer->under_way)
         return;
-    slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
-    peer->room = NULL;
+    if (!peer_who(peer)) {
+        slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
+        peer->room = NULL;
+    }
+    if (peer->later)
+        hub->edge.go_on(hub->edge.ctx, peer->id);
 }
 
 void peer_unreceive(struct hub *hub, struct peer *peer, const struct refusal *refusal, int64_t now)

@@ -19,6 +19,7 @@ struct peer {
     struct member *member;       /* NULL until it has joined */
     struct member *guest;        /* owned: what it would be; see peer_receive. NULL: none */
     unsigned under_way;          /* messages proposed and not yet applied */
+    bool later;                  /* its next line was said before, and not taken behind those */
     unsigned searches;           /* of an index, not answered yet */
     unsigned challenged;         /* takeovers of its id proposed and not yet applied */
     bool leaving;                /* it said so, and that is not applied yet */

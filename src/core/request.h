@@ -54,7 +54,6 @@ struct request {
     struct claiming claiming; /* of a pattern or component */
     struct growth growth;     /* of what a room knows, if it is taken */
     bool mismatched;          /* refused, since it claims what was not committed to */
-    bool unmeasured;          /* refused, since its commitment has no measurement yet */
     bool chunk_kept;          /* what came with it is in an artifact now */
     struct text extra;        /* members of an error's payload behind the standard ones */
 };

@@ -167,7 +167,7 @@ static void partial_settle(struct connection *connection)
         return;
     if (connection->state != CONNECTION_OPEN)
         frame_free(&connection->frame);
-    count_partial(connection, frame_pending(&connection->frame));
+    count_partial(connection, frame_pending(&connection->frame) + connection->later.len);
 }
 
 static void out_of_memory(const struct connection *connection, int64_t now)
@@ -179,15 +179,36 @@ static void out_of_memory(const struct connection *connection, int64_t now)
     hub_dismiss(connection->server->hub, connection->id, CLOSE_OUT_OF_MEMORY, &refusal, now);
 }
 
-/* What the hub does with one result of framing. */
+/* The line, and all that was read behind it, comes later. */
+static void put_off(struct connection *connection, struct slice line, struct slice *input,
+                    int64_t now)
+{
+    struct slice nothing = {NULL, 0};
+    struct text *later = &connection->later;
+    *later = (struct text){.secret = true};
+    text_add(later, line);
+    text_add_literal(later, "\n");
+    text_add(later, *input);
+    *input = nothing;
+    if (later->failed) {
+        text_free(later);
+        out_of_memory(connection, now);
+    }
+    frame_next(&connection->frame, &nothing, &line); /* lets go of the line */
+}
+
+/* What the hub does with one result of framing. input: what is behind it. */
 static void take(struct connection *connection, enum frame_result result, struct slice line,
-                 int64_t now)
+                 struct slice *input, int64_t now)
 {
     struct hub *hub = connection->server->hub;
     bool secret = true; /* a line that the hub does not see */
-    if (result == FRAME_LINE)
-        secret = hub_line(hub, connection->id, line, now);
-    else if (result == FRAME_TOO_LONG)
+    if (result == FRAME_LINE) {
+        enum hub_taken taken = hub_line(hub, connection->id, line, now);
+        secret = taken != HUB_TAKEN;
+        if (taken == HUB_TAKEN_LATER)
+            put_off(connection, line, input, now);
+    } else if (result == FRAME_TOO_LONG)
         hub_line_too_long(hub, connection->id, connection->frame.line_max, now);
     else
         out_of_memory(connection, now);
@@ -201,14 +222,10 @@ static void feed(struct connection *connection, struct slice input)
     int64_t now = time_now_ms();
     struct slice line = {NULL, 0};
     enum frame_result result;
-    if (connection->bytes_in == input.len && !admission_carried(connection))
-        return;
-    if (!connection->opening.over && !admission_opening(connection, input))
-        return;
     latency_read(&server->latency);
     while (connection->state == CONNECTION_OPEN && !connection->over &&
            (result = frame_next(&connection->frame, &input, &line)) != FRAME_MORE)
-        take(connection, result, line, now);
+        take(connection, result, line, &input, now);
     partial_settle(connection);
     if (server->partial_bytes > PARTIAL_TOTAL_MAX && connection->partial > PARTIAL_FAIR_BYTES &&
         connection->state == CONNECTION_OPEN) {
@@ -223,6 +240,26 @@ static void feed(struct connection *connection, struct slice input)
     }
 }
 
+void connection_go_on(struct connection *connection)
+{
+    if (connection->again)
+        return;
+    connection->again = true;
+    TAILQ_INSERT_TAIL(&connection->server->again, connection, again_link);
+}
+
+void connection_bring(struct connection *connection)
+{
+    struct text later = connection->later;
+    connection->later = (struct text){0};
+    connection->again = false;
+    TAILQ_REMOVE(&connection->server->again, connection, again_link);
+    feed(connection, text_slice(&later));
+    text_free(&later);
+    if (connection->state != CONNECTION_DEAD)
+        connection_watch(connection);
+}
+
 /* Takes it off the lists of the living. */
 static void leave_lists(struct connection *connection)
 {
@@ -233,7 +270,10 @@ static void leave_lists(struct connection *connection)
         TAILQ_REMOVE(&server->held, connection, held_link);
     if (connection->over)
         TAILQ_REMOVE(&server->overfull, connection, overfull_link);
-    connection->held = connection->over = false;
+    if (connection->again)
+        TAILQ_REMOVE(&server->again, connection, again_link);
+    connection->held = connection->over = connection->again = false;
+    text_free(&connection->later);
     replay_free(connection->replay, &server->streams);
     connection->replay = NULL;
     slice_free(&connection->question);
@@ -345,8 +385,11 @@ static void connection_read(struct connection *connection)
     connection->bytes_in += (uint64_t)len;
     server->bytes_in += (uint64_t)len;
     server->login.shown = connection->frame.skipping; /* the end of such a line is seen by nobody */
-    if (connection->state == CONNECTION_OPEN)
-        feed(connection, (struct slice){server->read_buffer, (size_t)len});
+    struct slice input = {server->read_buffer, (size_t)len};
+    if (connection->state == CONNECTION_OPEN &&
+        (connection->bytes_in != input.len || admission_carried(connection)) &&
+        (connection->opening.over || admission_opening(connection, input)))
+        feed(connection, input);
     read_forget(connection, (size_t)len);
 }
 
@@ -388,8 +431,8 @@ static void on_io(struct io *io, enum io_event event, void *context)
 
 void connection_watch(struct connection *connection)
 {
-    io_want(connection->io, (connection->eof || connection->held ? 0 : IO_WANT_READ) |
-                                (connection->blocked ? IO_WANT_WRITE : 0));
+    bool reads = !connection->eof && !connection->held && !connection->later.len;
+    io_want(connection->io, (reads ? IO_WANT_READ : 0) | (connection->blocked ? IO_WANT_WRITE : 0));
 }
 
 /* ── beginning ── */

@@ -19,6 +19,7 @@
 #include "net/queue.h"
 #include "wire/address.h"
 #include "wire/frame.h"
+#include "wire/text.h"
 
 struct replay;
 struct server;
@@ -42,8 +43,8 @@ struct connection {
     bool blocked; /* the socket is full, or this turn's share is used up: wait until writable */
     bool over;    /* its queue is too long: in server->overfull; nothing is queued any more */
     bool broken;  /* writing failed: nothing is queued any more; it ends once its input is read */
-    bool newcomer, lagging, held; /* whether it is in the server's list of that name */
-    size_t overflow;              /* over: so many bytes waited for it */
+    bool newcomer, lagging, held, again; /* whether it is in the server's list of that name */
+    size_t overflow;                     /* over: so many bytes waited for it */
     struct queue queue;
     struct replay *replay; /* it catches up on what it missed; NULL: it does not */
 
@@ -58,8 +59,12 @@ struct connection {
     connection_link dirty_link;
 
     struct frame frame;
-    size_t partial; /* bytes of the unfinished line, as counted in server->partial_bytes */
-    connection_link overfull_link, newcomer_link, laggard_link, held_link, closing_link;
+    size_t partial; /* bytes of the unfinished line and of what is taken later, as counted in
+                     * server->partial_bytes */
+    /* What the hub takes later (HUB_TAKEN_LATER), that line and all that was read behind it; until
+     * then nothing more is read. len 0: nothing. */
+    struct text later;
+    connection_link overfull_link, newcomer_link, laggard_link, held_link, again_link, closing_link;
     int64_t token;             /* the id of the one that let it in; 0: none */
     struct admitted *admitted; /* by it, and as whom; owned, NULL: nobody was */
     bool unknown;              /* it has shown none yet, and the log does not speak of it */
@@ -107,6 +112,10 @@ void connection_dismiss(struct connection *connection, enum close_reason reason,
 void connection_destroy(struct connection *connection);
 /* Tells the io which events the connection needs in its present state. */
 void connection_watch(struct connection *connection);
+/* The hub takes now what it wanted later: the turn's end brings it. */
+void connection_go_on(struct connection *connection);
+/* Brings it, and reads on. Not within a call of the hub. */
+void connection_bring(struct connection *connection);
 /* Marks it to be expelled as a slow consumer at the end of the turn. bytes: that wait for it. */
 void connection_overflow(struct connection *connection, size_t bytes);
 /* It has joined a room: it is no longer a newcomer. */

@@ -313,6 +313,13 @@ static void edge_acted(void *ctx, peer_id peer, const struct hub_act *act)
                                     .detail = act->detail});
 }
 
+static void edge_go_on(void *ctx, peer_id peer)
+{
+    struct connection *connection = server_find(ctx, peer);
+    if (connection && connection->state == CONNECTION_OPEN)
+        connection_go_on(connection);
+}
+
 static void edge_due(void *ctx, int64_t ms)
 {
     tick_within(ctx, ms);
@@ -362,6 +369,7 @@ struct hub_edge edge_of(struct server *server)
                              .let_in = login_let_in,
                              .may_enter = login_may_enter,
                              .quota_of = login_quota_of,
+                             .go_on = edge_go_on,
                              .due = edge_due,
                              .figures = edge_figures};
 }

@@ -125,6 +125,8 @@ static void server_close(struct server *server);
 /* Ends a turn: expels, writes, sweeps, logs. Never within a call of the hub. */
 static void turn_end(struct server *server)
 {
+    while (!TAILQ_EMPTY(&server->again))
+        connection_bring(TAILQ_FIRST(&server->again));
     settle(server);
     if (server->disk.store) {
         store_push(server->disk.store);
@@ -585,7 +587,8 @@ int server_run(const struct server_options *options)
         return 1;
     }
     struct connection_list *lists[] = {&server->dirty,    &server->overfull, &server->newcomers,
-                                       &server->laggards, &server->held,     &server->closing};
+                                       &server->laggards, &server->held,     &server->again,
+                                       &server->closing};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         TAILQ_INIT(lists[i]);
     server->options = *options;

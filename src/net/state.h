@@ -52,6 +52,7 @@ struct server {
     struct connection_list newcomers; /* have not joined a room; oldest first */
     struct connection_list laggards;  /* pace.h */
     struct connection_list held;      /* readable, but reading is paused */
+    struct connection_list again;     /* the hub takes now what it wanted later */
     struct connection_list closing;   /* FLUSHING or LINGERING */
     bool paused;                      /* reading is paused for a receiver that lags */
     uint64_t paused_at;               /* loop time at which the pause began */

@@ -328,7 +328,7 @@ def a_wait_whose_time_ends_in_anothers_turn_has_an_answer():
                     try:
                         waiting.process.wait(2 * seconds)
                     except subprocess.TimeoutExpired:
-                        continue  # on a slow machine its time was up first: then it waits for the turn
+                        continue  # its time was up before: then it waits for the turn
                 equal(waiting.end(None), (3, ""), "exit code, and what it says")
                 equal(json.loads(waiting.text)["messages"], [], "what came")
                 return

@@ -241,6 +241,16 @@ static void edge_hash(void *ctx, struct hub_hash *hash, struct slice bytes, bool
     artifacts_hash(hash, bytes, last);
 }
 
+static void edge_go_on(void *ctx, peer_id peer)
+{
+    struct async *async = ctx;
+    struct connection *connection = connection_find(async, peer);
+    if (!connection || connection->closed || connection->under_way > 1 || !connection->later)
+        world_fail(async->world, "peer %llx goes on, and did not wait", (unsigned long long)peer);
+    else
+        connection->later = false;
+}
+
 static void edge_drop_chunks(void *ctx, struct slice room, const uint64_t *seqs, size_t count)
 {
     const struct async *async = ctx;
@@ -655,7 +665,8 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .let_in = sim_let_in,
                             .open_log = async_open_log,
                             .hash = edge_hash,
-                            .drop_chunks = edge_drop_chunks};
+                            .drop_chunks = edge_drop_chunks,
+                            .go_on = edge_go_on};
     world->config.line_max = LINE_BYTES; /* so that files have several chunks */
     for (int room = 0; room < ROOMS; room++)
         world->rooms[room].exists = false;

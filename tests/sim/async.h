@@ -26,6 +26,7 @@ struct connection {
     bool leaving;       /* it said that it leaves: nothing more of it is taken */
     bool over;          /* its end was committed: no effect names it */
     unsigned under_way; /* messages proposed and not yet committed */
+    bool later;         /* the hub takes its line behind them */
     uint64_t seq;       /* the highest it was told */
     int64_t heard;      /* the clock at which it last said something that is taken */
     unsigned lines;     /* that it said */

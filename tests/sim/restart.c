@@ -86,6 +86,44 @@ static void unkept_note(struct async *async, struct connection *connection, cons
         async_unkept(async, connection, connection->lines, said->message_id);
 }
 
+/* It is said. What has to wait for what is under way of its connection waits until that is
+ * committed, or lost, and no longer; its connection may end by it. joined, room: of the connection
+ * when it is said for good. */
+static void say(struct async *async, struct connection *connection, const struct said *said,
+                struct slice line, bool *ret_joined, int *ret_room)
+{
+    struct world *world = async->world;
+    peer_id id = world->links[said->link].id;
+    int room = world->links[said->link].room;
+    *ret_joined = connection->room != NOBODY;
+    *ret_room = model_member_room(world, said);
+    if (hub_line(world->hub, id, line, world->now) != HUB_TAKEN_LATER)
+        return;
+    if (async->kept || async->call.count || async->left || !connection->under_way) {
+        world_fail(world, "%s is to be said again, and should not", said->message_id);
+        return;
+    }
+    world_say(world, "link %d has to say that again", said->link);
+    connection->later = true;
+    async->said = NULL;
+    if (world->temper.log_fails && chance_one_in(&world->chance, 4))
+        async_lose(async, room, chance_below(&world->chance, (unsigned)async->queues[room].count));
+    if (connection->under_way)
+        async_commit(async, room, async->queues[room].count);
+    async->said = said;
+    if (connection->closed) {
+        async->closed_meanwhile = true;
+        return;
+    }
+    if (connection->later)
+        world_fail(world, "%s could be said again, and nobody says so", said->message_id);
+    async->call.count = 0;
+    *ret_joined = connection->room != NOBODY;
+    *ret_room = model_member_room(world, said);
+    if (hub_line(world->hub, id, line, world->now) == HUB_TAKEN_LATER)
+        world_fail(world, "%s has to wait for nothing", said->message_id);
+}
+
 static bool step_say(struct async *async)
 {
     struct world *world = async->world;
@@ -96,7 +134,7 @@ static bool step_say(struct async *async)
     if (chance_one_in(&world->chance, 8))
         shadow_room(world, world->links[at].room == NOBODY ? 0 : world->links[at].room);
     struct connection *connection = async_connection(async, at);
-    bool joined = connection->room != NOBODY, leaving = connection->leaving;
+    bool joined, leaving = connection->leaving;
     if (!connection->leaving)
         connection->heard = world->clock;
     traffic_say(world, at, &said);
@@ -105,11 +143,11 @@ static bool step_say(struct async *async)
     char *bytes = malloc(said.len);
     assert(bytes);
     memcpy(bytes, said.line, said.len);
-    int room = model_member_room(world, &said);
+    int room;
     connection->lines++;
     unkept_named(async, connection, &said);
     async->said = &said;
-    hub_line(world->hub, world->links[at].id, (struct slice){bytes, said.len}, world->now);
+    say(async, connection, &said, (struct slice){bytes, said.len}, &joined, &room);
     async->said = NULL;
     if (async->left)
         connection->leaving = true;

@@ -28,6 +28,9 @@ struct side {
     bool open, joined;
     bool closed_by_hub;
     enum close_reason reason;
+    char *later; /* owned: a line that the hub takes later; NULL: none, */
+    size_t later_len;
+    bool goes_on; /* and now is later */
 };
 
 struct fixture {
@@ -291,6 +294,13 @@ const char *digest_of(const char *text)
     return hex;
 }
 
+static void edge_go_on(void *ctx, peer_id peer)
+{
+    struct side *side = side_of(ctx, peer);
+    assert_true(side->open && side->later && !side->goes_on);
+    side->goes_on = true;
+}
+
 struct hub_edge fixture_edge(struct fixture *f)
 {
     return (struct hub_edge){.ctx = f,
@@ -304,6 +314,7 @@ struct hub_edge fixture_edge(struct fixture *f)
                              .hash = edge_hash,
                              .drop_chunks = edge_drop_chunks,
                              .read_chunk = edge_read_chunk,
+                             .go_on = edge_go_on,
                              .open_log = edge_open_log};
 }
 
@@ -337,6 +348,8 @@ void fixture_free(struct fixture *f)
         json_decref(f->deliveries[i].object);
     }
     record_free(&f->record);
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        free(f->sides[i].later);
     free(f->deliveries);
     json_decref(f->kept);
     free(f);
@@ -385,14 +398,31 @@ void fixture_hold(struct fixture *f)
     f->record.holds = f->late = true;
 }
 
+/* Says again what the hub wanted later. */
+static void say_later(struct fixture *f)
+{
+    for (unsigned peer = 1; peer < PEERS_MAX; peer++) {
+        struct side *side = &f->sides[peer];
+        char *line = side->later;
+        assert_true(!line || side->goes_on || side->closed_by_hub);
+        side->later = NULL;
+        if (line && !side->closed_by_hub)
+            say_bytes(f, peer, line, side->later_len);
+        side->goes_on = false;
+        free(line);
+    }
+}
+
 void fixture_commit(struct fixture *f)
 {
     record_commit(&f->record);
+    say_later(f);
 }
 
 void fixture_lose(struct fixture *f)
 {
     record_lose(&f->record);
+    say_later(f);
 }
 
 void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish))
@@ -424,6 +454,7 @@ void open_peer(struct fixture *f, unsigned peer)
 {
     struct side *side = side_of(f, peer_of(peer));
     assert_false(side->open);
+    free(side->later);
     *side = (struct side){.level = 1, .open = true};
     hub_open(f->hub, peer_of(peer), f->now);
 }
@@ -434,8 +465,14 @@ void say_bytes(struct fixture *f, unsigned peer, const char *bytes, size_t len)
     char *copy = malloc(len ? len : 1);
     assert_non_null(copy);
     memcpy(copy, bytes, len);
-    hub_line(f->hub, peer_of(peer), (struct slice){copy, len}, f->now);
-    free(copy);
+    struct side *side = side_of(f, peer_of(peer));
+    assert_null(side->later); /* its edge would not read on */
+    if (hub_line(f->hub, peer_of(peer), (struct slice){copy, len}, f->now) != HUB_TAKEN_LATER) {
+        free(copy);
+        return;
+    }
+    side->later = copy;
+    side->later_len = len;
 }
 
 /* Formats f->line from `at` on, single quotes made double. Returns where it ends. */

@@ -50,7 +50,8 @@ void fixture_resume(struct fixture *f, void (*resume)(void *ctx, const struct hu
 /* From now on its edge shows messages that are taken back no more. */
 void fixture_retract(struct fixture *f,
                      void (*retract)(void *ctx, const struct hub_retraction *retraction));
-/* From now on its log keeps entries until fixture_commit: they are under way. */
+/* From now on its log keeps entries until fixture_commit: they are under way. A line that the hub
+ * takes later is said again then, and its peer says nothing before. */
 void fixture_hold(struct fixture *f);
 void fixture_commit(struct fixture *f);
 /* The same, but messages among them are lost. */

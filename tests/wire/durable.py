@@ -52,6 +52,45 @@ def what_anybody_heard_of_outlives_kill_9():
         kill_9(hub)
 
 
+def until(client, message_type, **fields):
+    """What comes until then, without presence; the last is that line."""
+    lines = []
+    while not lines or lines[-1]["message_type"] != message_type or not fields.items() <= lines[-1]["payload"].items():
+        lines += [line for line in [client.receive()] if line["message_type"] not in ("presence", "hello")]
+    return lines
+
+
+@test
+def what_is_said_at_once_is_judged_in_its_order():
+    """Nothing of it is on disk yet when the last is read."""
+    with directory() as data, Hub("--data", data) as hub:
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2, acks=True)
+        ada.say("collaboration_request", {"type": "t", "description": "d"}, "bea")
+        session = until(bea, "collaboration_request")[-1]["payload"]["session_id"]
+        writes = [("workspace_update", {"session_id": session, "key": "k", "value": "x" * 5000, "base_version": version})
+                  for version in (0, 1, 2, 1, 3)]
+        said = [message("bea", kind, payload) for kind, payload in [
+            ("collaboration_response", {"session_id": session, "accepted": True}), *writes,
+            ("lease_request", {"key": "k", "ttl_s": 600}),
+            ("chat", {"text": 7, "reply_by": 0}), ("chat", {"text": "x" * 600_000}),
+            ("workspace_update", {"session_id": "none", "key": "k", "value": 1}), ("chat", {"text": "the end"})]]
+        bea.send_bytes(b"".join(encode(line) + b"\n" for line in said))
+        heard = until(ada, "chat", text="the end")
+        equal([line["payload"]["version"] for line in heard if line["message_type"] == "workspace_update"], [1, 2, 3, 4], "versions")
+        answers = [line["payload"] for line in until(bea, "ack", message_id=said[-1]["message_id"])
+                   if line["message_type"] in ("ack", "error")]
+        equal([answer.get("message_id") or answer["in_reply_to"] for answer in answers],
+              [line["message_id"] for line in said], "what is answered, in its order")
+        equal([answer.get("code") for answer in answers],
+              [None, None, None, None, "conflict", None, None, "bad_payload", None, "unknown_session", None])
+        cid = hub.join("cid", 2)  # who closes behind it has said it all the same
+        cid.send_bytes(b"".join(encode(message("cid", kind, payload)) + b"\n" for kind, payload in [
+            ("chat", {"text": "first"}), ("workspace_update", {"session_id": session, "key": "k", "value": 1}),
+            ("chat", {"text": "last"})]))
+        cid.close()
+        until(ada, "chat", text="last")
+
+
 @test
 def a_lease_and_its_fence_outlive_kill_9():
     with directory() as data:

@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 
-from harness import PATIENCE, Client, Hub, check, encode, equal, message, own_address, run, start_in_vain, test, wait_until
+from harness import PATIENCE, Client, Hub, check, directory, encode, equal, message, own_address, run, start_in_vain, test, wait_until
 from secure import Secure, lab
 
 
@@ -62,6 +62,23 @@ def all_that_was_queued_comes_before_the_end():
             equal(bea.receive_raw(), line)
         bea.expect_end()  # not an error: the hub has said by TLS that this is all
         equal(hub.process.wait(PATIENCE), 0)
+
+
+@test
+def what_waits_for_the_disk_is_read_on_behind_it():
+    """A record of TLS has more than the line that waits, and the socket more than that record."""
+    with directory() as data, lab() as papers, Hub("--data", data, *papers.pair("hub")) as hub:
+        ada, bea = hub.join("ada", 2), Secure(at(hub), papers.context())
+        bea.hello("bea", 2)
+        ada.expect("hello")
+        for number in range(30):
+            said = [("chat", {"number": number}), ("workspace_update", {"session_id": "none", "key": "k", "value": 1}),
+                    ("chat", {"text": "x" * (1 + 5000 * number)})]
+            bea.send_bytes(b"".join(encode(message("bea", kind, payload)) + b"\n" for kind, payload in said))
+        for number in range(30):
+            ada.expect("chat", number=number)
+            equal(len(ada.expect("chat")["payload"]["text"]), 1 + 5000 * number, "length")
+            bea.expect_error("unknown_session")
 
 
 @test
