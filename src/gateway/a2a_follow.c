@@ -1,10 +1,11 @@
 /* How a task is, and what becomes of it: what was said in its session, out of the hub's log, and
- * then what an observer hears, each once. When something may have been missed (the link broke) all
- * is read again, and the events that were told already are left out: they are the same each time.
+ * then what an observer hears, each once. When something may have been missed (the link broke, and
+ * the hub can't tell all that was said meanwhile) the log is read on from what was taken last. What
+ * it does not have is missed; but how the session stands now the hub says in any case.
  *
  *     go ──▶ session_query ──▶ log_query, a page after the other ──▶ what is remembered ──▶ live
  *                 ▲                                                                          │
- *                 └─────────────────────────────── torn ─────────────────────────────────────┘
+ *                 └────────────────────────── torn: on from there ───────────────────────────┘
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,7 +29,6 @@ struct a2a_follow {
     char id[UUID_SIZE];
     struct a2a_task *task; /* NULL: not known yet */
     uint64_t upto, wanted; /* all up to here was taken; has to be, before it is ready */
-    size_t made, told;     /* events: of this reading; that were told, or need not be */
     bool asking, live, ready;
     bool again;          /* it was torn meanwhile */
     bool telling, ended; /* a callback is under way; which has ended it */
@@ -87,23 +87,15 @@ static void fail(struct a2a_follow *follow, const struct agent_answer *why)
     told(follow);
 }
 
-/* What was taken makes events: of these the ones that were not told yet. False: it was ended. */
+/* What was taken makes events; those of before it was ready are in the task that is told first.
+ * False: it was ended. */
 static bool events_tell(struct a2a_follow *follow)
 {
     json_t *events = a2a_task_events(follow->task);
-    size_t count = json_array_size(events), skip = 0;
-    if (!follow->ready)
-        follow->told = follow->made + count; /* they are in the task that is told first */
-    else if (follow->made < follow->told)
-        skip = follow->told - follow->made < count ? follow->told - follow->made : count;
-    follow->made += count;
-    if (skip == count || !follow->ready) {
+    if (!events || !follow->ready) {
         json_decref(events);
         return true;
     }
-    follow->told = follow->made;
-    for (; skip > 0; skip--)
-        json_array_remove(events, 0);
     follow->telling = true;
     follow->follower->events(follow, events, follow->data);
     json_decref(events);
@@ -190,6 +182,14 @@ static void begin_keep(struct a2a_follow *follow, uint64_t seq)
         json_object_set_new(begins, follow->id, json_integer((json_int_t)seq));
 }
 
+/* It may be another time. */
+static bool is_trouble(const struct a2a_follow *follow, const struct agent_answer *answer)
+{
+    enum a2a_error error = a2a_error_of(answer);
+    return (error == A2A_UNAVAILABLE || error == A2A_TOO_MUCH) &&
+           !agent_ended(observer_agent(follow->observer));
+}
+
 static void on_log(const struct agent_answer *answer, void *data)
 {
     struct a2a_follow *follow = data;
@@ -203,9 +203,7 @@ static void on_log(const struct agent_answer *answer, void *data)
         return;
     }
     if (!answer->good) {
-        enum a2a_error error = a2a_error_of(answer);
-        if ((error == A2A_UNAVAILABLE || error == A2A_TOO_MUCH) &&
-            !agent_ended(observer_agent(follow->observer)))
+        if (is_trouble(follow, answer))
             wait(follow, TROUBLE_MS);
         else
             fail(follow, answer);
@@ -216,7 +214,8 @@ static void on_log(const struct agent_answer *answer, void *data)
         json_u64(json_get(one, "seq"), &seq);
         if (!is_ours(follow, line))
             continue;
-        begin_keep(follow, seq);
+        if (!follow->ready)
+            begin_keep(follow, seq);
         take(follow, seq, line);
         if (!events_tell(follow))
             return;
@@ -245,6 +244,16 @@ static void log_ask(struct a2a_follow *follow)
     observer_ask_log(follow->observer, payload, on_log, follow);
 }
 
+/* Who was told of it already waits for more, as long as the hub is away. */
+static void begin_failed(struct a2a_follow *follow, const struct agent_answer *answer)
+{
+    follow->again = follow->ready && is_trouble(follow, answer);
+    if (follow->again)
+        wait(follow, TROUBLE_MS);
+    else
+        fail(follow, answer);
+}
+
 static void on_session(const struct agent_answer *answer, void *data)
 {
     static const struct agent_answer none = {
@@ -258,19 +267,24 @@ static void on_session(const struct agent_answer *answer, void *data)
         return;
     }
     if (!answer->good) {
-        fail(follow, answer);
+        begin_failed(follow, answer);
         return;
     }
     struct slice session = json_get(json_value_of(answer->text), "session").raw;
     json_t *read = json_loadb(session.at, session.len, JSON_ALLOW_NUL, &fault);
-    follow->task = a2a_task_new(read);
+    bool first = !follow->task;
+    if (first)
+        follow->task = a2a_task_new(read);
+    else
+        a2a_task_now(follow->task, read);
     json_decref(read);
     if (!follow->task) {
         fail(follow, &none);
         return;
     }
     json_int_t begins = json_integer_value(json_object_get(follow->door->begins, follow->id));
-    follow->upto = begins > 0 ? (uint64_t)begins - 1 : 0;
+    if (first)
+        follow->upto = begins > 0 ? (uint64_t)begins - 1 : 0;
     log_ask(follow);
 }
 
@@ -280,7 +294,7 @@ static void on_joined(const struct agent_answer *answer, void *data)
     if (is_over(follow))
         return;
     if (!answer->good) {
-        fail(follow, answer);
+        begin_failed(follow, answer);
         return;
     }
     char payload[96];
@@ -292,10 +306,11 @@ static void on_joined(const struct agent_answer *answer, void *data)
 
 static void follow_begin(struct a2a_follow *follow)
 {
-    a2a_task_free(follow->task);
-    follow->task = NULL;
-    follow->made = 0;
-    follow->upto = 0;
+    if (!follow->ready) { /* nobody was told of it: all is read anew */
+        a2a_task_free(follow->task);
+        follow->task = NULL;
+        follow->upto = 0;
+    }
     follow->live = follow->again = false;
     follow->asking = true;
     agent_join(observer_agent(follow->observer), on_joined, follow);
@@ -312,9 +327,11 @@ static void on_heard(struct watcher *watcher, const struct heard *heard)
         wait(follow, 0);
 }
 
-static void on_torn(struct watcher *watcher)
+static void on_torn(struct watcher *watcher, uint64_t upto)
 {
     struct a2a_follow *follow = (struct a2a_follow *)watcher;
+    if (upto < follow->upto) /* a hub that began anew, and its seqs with it */
+        follow->upto = upto;
     follow->live = false;
     follow->again = true;
     if (follow->id[0] && !follow->asking)

@@ -208,6 +208,13 @@ struct a2a_task *a2a_task_new(const json_t *session)
     return task;
 }
 
+void a2a_task_now(struct a2a_task *task, const json_t *session)
+{
+    const char *changed = text_of(session, "changed");
+    state_of(text_of(session, "status"), &task->told);
+    timestamp_take(changed, task->changed);
+}
+
 void a2a_task_free(struct a2a_task *task)
 {
     if (!task)
@@ -445,7 +452,8 @@ void a2a_task_settle(struct a2a_task *task)
         complete(task);
     if (!a2a_state_ends(task->state) &&
         (a2a_state_ends(task->told) || (task->told == A2A_WORKING && task->state == A2A_SUBMITTED)))
-        state_set(task, task->told, "", NULL, NULL); /* it has the time of it */
+        state_set(task, task->told, strcmp(task->changed, task->timestamp) > 0 ? task->changed : "",
+                  NULL, NULL); /* else it has the time of it */
 }
 
 void a2a_task_take(struct a2a_task *task, uint64_t seq, const json_t *message)

@@ -56,6 +56,7 @@ struct a2a_task {
     char client[WIRE_ID_MAX + 1], tenant[WIRE_ID_MAX + 1]; /* who began it, and whose it is */
     enum a2a_state state, told;                            /* told: by the hub, of its session */
     char timestamp[TIMESTAMP_SIZE];                        /* of the state */
+    char changed[TIMESTAMP_SIZE];                          /* of told; "": the same */
     json_t *message;                                       /* of the state; NULL: none */
     json_t *history, *artifacts;
     json_t *metadata; /* of the state; NULL: none */
@@ -65,6 +66,8 @@ struct a2a_task {
 
 /* Of a session as session_result tells it. NULL: it is no task, or out of memory. */
 struct a2a_task *a2a_task_new(const json_t *session);
+/* How the hub says that its session stands now. */
+void a2a_task_now(struct a2a_task *task, const json_t *session);
 void a2a_task_free(struct a2a_task *task);
 /* A message that names the session. Those who take no part in it say nothing in it. */
 void a2a_task_take(struct a2a_task *task, uint64_t seq, const json_t *message);

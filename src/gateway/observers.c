@@ -9,6 +9,8 @@
 #include "gateway/peer_json.h"
 #include "wire/bounds.h"
 #include "wire/clock.h"
+#include "wire/json.h"
+#include "wire/types.h"
 
 #define TICK_MS 5000
 
@@ -55,11 +57,12 @@ static void forget_first(struct observer *observer)
     free(heard);
 }
 
-static void forget_all(struct observer *observer)
+/* What comes behind upto is remembered anew. */
+static void forget_all(struct observer *observer, uint64_t upto)
 {
     while (!TAILQ_EMPTY(&observer->remembered))
         forget_first(observer);
-    observer->complete_from = observer->newest;
+    observer->complete_from = upto;
 }
 
 /* As its sender said it: the hub appends the seq as the last member. */
@@ -126,14 +129,30 @@ bool heard_passes(const struct heard *heard, const struct message_filter *filter
 
 /* ── what the link says ── */
 
-static void tell_torn(struct observer *observer)
+/* What was not heard up to this seq never will be. */
+static void tell_torn(struct observer *observer, uint64_t upto)
 {
     struct watcher *watcher = TAILQ_FIRST(&observer->watchers), *behind;
-    forget_all(observer);
+    forget_all(observer, upto);
     for (; watcher; watcher = behind) {
         behind = TAILQ_NEXT(watcher, next);
-        watcher->torn(watcher);
+        watcher->torn(watcher, upto);
     }
+}
+
+/* The hub's word, as we come back, that it does not have all that we missed. */
+static bool is_truncation(const struct khub_message *message, uint64_t *ret_upto)
+{
+    struct json_value payload =
+        json_value_of((struct slice){message->payload.at, message->payload.len});
+    uint64_t first = 0;
+    if (strcmp(message->type.at, "error") != 0 || strcmp(message->sender_id.at, "hub") != 0 ||
+        !json_string_is(json_get(payload, "code"),
+                        slice_of(wire_error_code(WIRE_REPLAY_TRUNCATED))))
+        return false;
+    json_u64(json_get(payload, "first"), &first);
+    *ret_upto = first > 0 ? first - 1 : message->seq;
+    return true;
 }
 
 /* When it ends is told by another message, or by none: it is not kept. */
@@ -164,13 +183,14 @@ static void on_heard(struct agent *agent, const struct khub_message *message, vo
 {
     struct observer *observer = data;
     struct watcher *watcher, *behind;
+    uint64_t upto;
+    (void)agent;
     if (strcmp(message->type.at, "lease") == 0 && strcmp(message->sender_id.at, "hub") == 0)
         lease_heard(observer, message);
     if (message->seq > observer->newest)
         observer->newest = message->seq;
-    if (strcmp(message->type.at, "error") == 0 &&
-        strcmp(agent_code(agent), "replay_truncated") == 0)
-        tell_torn(observer);
+    if (is_truncation(message, &upto))
+        tell_torn(observer, upto);
     if (TAILQ_EMPTY(&observer->watchers) || is_for_us(observer, message))
         return;
     struct heard *heard = heard_of(message);
@@ -206,7 +226,7 @@ static void on_changed(struct agent *agent, void *data)
         observer->newest = observer->complete_from = seq;
     } else if (seq < observer->newest) {
         observer->newest = seq;
-        tell_torn(observer);
+        tell_torn(observer, seq);
     }
 }
 
@@ -232,7 +252,7 @@ void observer_unwatch(struct observer *observer, struct watcher *watcher)
 {
     TAILQ_REMOVE(&observer->watchers, watcher, next);
     if (TAILQ_EMPTY(&observer->watchers))
-        forget_all(observer);
+        forget_all(observer, observer->newest);
 }
 
 uint64_t observer_complete_from(const struct observer *observer)
@@ -274,7 +294,7 @@ static void observer_end(struct observer *observer)
     struct observers *observers = observer->observers;
     TAILQ_REMOVE(&observers->list, observer, next);
     observers->count--;
-    forget_all(observer);
+    forget_all(observer, observer->newest);
     json_decref(observer->leases);
     agent_close(observer->agent, false);
     callers_token_free(observer->token);

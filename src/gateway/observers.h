@@ -48,8 +48,9 @@ bool heard_passes(const struct heard *heard, const struct message_filter *filter
 /* Somebody who follows what is said. His own; callbacks may unwatch him, and nobody else. */
 struct watcher {
     void (*heard)(struct watcher *watcher, const struct heard *heard);
-    /* Of what comes from now on, something before may be missing: the hub does not have it. */
-    void (*torn)(struct watcher *watcher);
+    /* What was not heard up to this seq the hub does not have (any more): something may be missing.
+     * Lower than what was heard: it began anew, and its seqs with it. */
+    void (*torn)(struct watcher *watcher, uint64_t upto);
     void (*ended)(struct watcher *watcher); /* agent_why says why */
     TAILQ_ENTRY(watcher) next;
 };

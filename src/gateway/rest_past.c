@@ -228,9 +228,10 @@ static void page_heard(struct watcher *watcher, const struct heard *heard)
         page_wait(past, 0);
 }
 
-static void page_torn(struct watcher *watcher)
+static void page_torn(struct watcher *watcher, uint64_t upto)
 {
     struct past *past = (struct past *)watcher;
+    (void)upto;
     if (!past->asking)
         page_wait(past, 0); /* it will tell what there is */
 }
@@ -476,15 +477,15 @@ static void stream_heard(struct watcher *watcher, const struct heard *heard)
         offer(past, heard->seq, message_type_text(heard->type), heard->line);
 }
 
-static void stream_torn(struct watcher *watcher)
+static void stream_torn(struct watcher *watcher, uint64_t upto)
 {
     struct past *past = (struct past *)watcher;
-    uint64_t since = past->seq, newest = observer_newest(past->observer);
+    uint64_t since = past->seq;
     past->checked = false;
     if (!past->live)
         return; /* its next page says so */
-    place_set(past, newest);
-    gap_tell(past, since, newest + 1, 0);
+    place_set(past, upto);
+    gap_tell(past, since, upto + 1, 0);
 }
 
 static void stream_ended(struct watcher *watcher)

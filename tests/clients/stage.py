@@ -91,6 +91,7 @@ class Line:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.pairs, self.lock = {}, threading.Lock()  # of sockets, and their pumps
+        self.marks, self.broken = {}, 0  # words within which a pair's connection breaks
         self.connections = self.heartbeats = 0
         self.plain()
         threading.Thread(target=self.accept, daemon=True).start()
@@ -105,6 +106,11 @@ class Line:
     def cut_at(self, seed, most):
         """Each connection breaks after up to so many bytes of either direction."""
         self.chance, self.cuts = random.Random(seed), most
+
+    def cut_within(self, words):
+        """Each connection that is there breaks in the middle of these words of the hub's."""
+        with self.lock:
+            self.marks = dict.fromkeys(self.pairs, words.encode())
 
     def swallow(self):
         """Nothing passes, and no connection breaks."""
@@ -146,6 +152,16 @@ class Line:
                     most = self.chance.randrange(self.cuts) if self.cuts else None
                     threading.Thread(target=self.pump, args=(*ends, (client, hub), most), daemon=True).start()
 
+    def mark_in(self, data, pair):
+        """How many of these bytes of the hub's pass before the connection breaks; None: all."""
+        with self.lock:
+            mark = self.marks.get(pair)
+            at = data.find(mark) if mark else -1
+            if at >= 0:
+                del self.marks[pair]
+                self.broken += 1
+        return None if at < 0 else at + len(mark) // 2
+
     def pump(self, source, target, pair, most):
         try:
             self.pass_on(source, target, pair, most)
@@ -169,6 +185,8 @@ class Line:
                 self.heartbeats += data.count(b'"message_type":"heartbeat"')
             if self.silent and not opening:
                 continue
+            within = self.mark_in(data, pair) if source is pair[1] else None
+            most = most if within is None else within
             data = data if most is None or opening else data[:most]
             step = self.chance.randrange(1, 9) if self.splits else len(data) or 1
             for start in range(0, len(data), step):
