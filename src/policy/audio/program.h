@@ -26,10 +26,11 @@ struct audio_program {
 
 static inline void audio_program_reset(struct audio_program *state)
 {
-    /* volatile: else compilers make it a call of memset, and there is none */
-    volatile uint32_t *words = (volatile uint32_t *)state;
-    for (uint32_t i = 0; i < sizeof *state / sizeof *words; i++)
-        words[i] = 0;
+    /* volatile: else compilers make it a call of memset, and there is none. By bytes, as which
+     * anything may be written. */
+    volatile unsigned char *bytes = (volatile unsigned char *)state;
+    for (uint32_t i = 0; i < sizeof *state; i++)
+        bytes[i] = 0;
 }
 
 /* 1/2^shift of the way from a value to another, towards the value. */

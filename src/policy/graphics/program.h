@@ -27,10 +27,11 @@ struct graphics_program {
 
 static inline void graphics_program_reset(struct graphics_program *state)
 {
-    /* volatile: else compilers make it a call of memset, and there is none */
-    volatile uint32_t *words = (volatile uint32_t *)state;
-    for (uint32_t i = 0; i < sizeof *state / sizeof *words; i++)
-        words[i] = 0;
+    /* volatile: else compilers make it a call of memset, and there is none. By bytes, as which
+     * anything may be written. */
+    volatile unsigned char *bytes = (volatile unsigned char *)state;
+    for (uint32_t i = 0; i < sizeof *state; i++)
+        bytes[i] = 0;
 }
 
 static inline int64_t graphics_nearer(int64_t from, int64_t to, int shift)
@@ -51,7 +52,7 @@ static inline void graphics_program_asked(struct graphics_program *state, uint32
     ret_features[GRAPHICS_HIGH] = state->high >> 8;
     ret_features[GRAPHICS_HIGHEST] = state->highest >> 8;
     ret_features[GRAPHICS_LAST] = state->last >> 8;
-    ret_features[GRAPHICS_LATE] = state->late;
+    ret_features[GRAPHICS_LATE] = state->late >> 8;
 }
 
 static inline int64_t graphics_apart(int64_t a, int64_t b)
@@ -93,7 +94,7 @@ static inline void graphics_program_done(struct graphics_program *state, uint32_
     /* Robbins and Monro, on what the prediction was off by: to about 15/16. */
     int64_t step = state->deviation >> 5;
     state->high += cost - state->predicted > state->high ? 15 * step : -step;
-    state->late = graphics_nearer(state->late, missed ? 1024 : 0, 5);
+    state->late = graphics_nearer(state->late, missed ? 1024 * 256 : 0, 5);
     graphics_program_line(state, cost);
 }
 

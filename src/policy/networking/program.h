@@ -193,10 +193,11 @@ static inline uint64_t networking_program_on_timeout(const struct program_decide
 
 static inline void networking_program_reset(struct networking_program *state)
 {
-    /* volatile: else compilers make it a call of memset, and there is none */
-    volatile uint32_t *words = (volatile uint32_t *)state;
-    for (uint32_t i = 0; i < sizeof *state / sizeof *words; i++)
-        words[i] = 0;
+    /* volatile: else compilers make it a call of memset, and there is none. By bytes, as which
+     * anything may be written. */
+    volatile unsigned char *bytes = (volatile unsigned char *)state;
+    for (uint32_t i = 0; i < sizeof *state; i++)
+        bytes[i] = 0;
 }
 
 #endif
