@@ -288,6 +288,24 @@ static void margins_and_floors_by_hand(void **state)
     assert_int_equal(audio_playout_delay(&rules, &memory), AUDIO_DELAY_MAX_US);
 }
 
+/* A mean that was left behind by delays that rose slowly does not come down below none when they
+ * fall at once: what comes after is not held back for less because of it. */
+static void a_fall_leaves_no_debt(void **state)
+{
+    (void)state;
+    const double p[] = {0.001, 0.001, 0.5, 300, 0.5, 0, 0, 0};
+    struct audio_rules rules;
+    subject->rules_of(p, &rules);
+    struct audio_state memory = {0};
+    for (uint32_t delay_us = 1000; delay_us <= 501000; delay_us += 50000)
+        audio_packet(&rules, &memory, delay_us);
+    assert_true(audio_playout_delay(&rules, &memory) < 20000);
+    audio_packet(&rules, &memory, 1000); /* a spike, downwards */
+    assert_int_equal(audio_playout_delay(&rules, &memory), 0);
+    audio_packet(&rules, &memory, 91000);
+    assert_in_range(audio_playout_delay(&rules, &memory), 90000, 91000);
+}
+
 /* A module made of the same rules, and the baselines by their constants. */
 static struct audio_rules module_rules;
 
@@ -373,6 +391,7 @@ int main(void)
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(rules_are_ramjees),
         cmocka_unit_test(margins_and_floors_by_hand),
+        cmocka_unit_test(a_fall_leaves_no_debt),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(fixed_buffer_beats_the_textbook),
         cmocka_unit_test(shares),

@@ -144,6 +144,34 @@ static void graphics_knows_costs(void **state)
     assert_near(below / (double)(FRAMES - 2 * QUIET), 15.0 / 16, 0.005);
 }
 
+/* By hand: what a whole screen is off by is taken back by a sixteenth, half of it for any frame and
+ * half for its damage; what has none takes its half. A spike counts as twice what was expected. */
+static void graphics_learns_a_line(void **state)
+{
+    struct graphics_program known;
+    int64_t f[GRAPHICS_FEATURES];
+    (void)state;
+    graphics_program_reset(&known);
+    graphics_program_asked(&known, 1 << 21, f);
+    graphics_program_done(&known, 8000, 0);
+    graphics_program_asked(&known, UINT32_MAX, f); /* no more than a screen */
+    assert_int_equal(f[GRAPHICS_PREDICTED], 8000);
+    graphics_program_done(&known, 9600, 0);
+    graphics_program_asked(&known, 1 << 21, f);
+    assert_int_equal(f[GRAPHICS_PREDICTED], 8100);
+    graphics_program_done(&known, 6500, 0);
+    graphics_program_asked(&known, 0, f);
+    assert_int_equal(f[GRAPHICS_PREDICTED], 4000);
+    graphics_program_done(&known, 7200, 0);
+    graphics_program_asked(&known, 0, f);
+    assert_int_equal(f[GRAPHICS_PREDICTED], 4100);
+    graphics_program_asked(&known, 1 << 21, f);
+    assert_int_equal(f[GRAPHICS_PREDICTED], 8100);
+    graphics_program_done(&known, 200000, 0);
+    graphics_program_asked(&known, 1 << 21, f);
+    assert_int_equal(f[GRAPHICS_PREDICTED], 8100 + 8100 / 16);
+}
+
 static void performance_knows_waits(void **state)
 {
     enum { WAITS = 40000, SETTLED = 4000 };
@@ -557,6 +585,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audio_knows_delays),
         cmocka_unit_test(graphics_knows_costs),
+        cmocka_unit_test(graphics_learns_a_line),
         cmocka_unit_test(performance_knows_waits),
         cmocka_unit_test(process_manager_knows_a_job),
         cmocka_unit_test(security_knows_calls),

@@ -174,6 +174,19 @@ static void nobody_beats_the_clairvoyant(void **state)
     assert_true(never_fit > 64);
 }
 
+static void parameters_are_rules_by_hand(void **state)
+{
+    (void)state;
+    const double p[] = {0.125, 2, 0.5, 0.0625, 3};
+    struct graphics_rules rules;
+    subject->rules_of(p, &rules);
+    assert_int_equal(rules.rate, 1 << 17);
+    assert_int_equal(rules.damage_weight, 2 << 16);
+    assert_int_equal(rules.surprise, 1 << 15);
+    assert_int_equal(rules.forget, 1 << 16);
+    assert_int_equal(rules.jank_us, 3 * PERIOD); /* in periods */
+}
+
 static void baselines_are_what_they_say(void **state)
 {
     (void)state;
@@ -393,6 +406,7 @@ int main(void)
         cmocka_unit_test(newsvendors_optimum),
         cmocka_unit_test(frames_by_hand),
         cmocka_unit_test(nobody_beats_the_clairvoyant),
+        cmocka_unit_test(parameters_are_rules_by_hand),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(cost_of_damage_is_learned),
         cmocka_unit_test(errors_by_hand),
