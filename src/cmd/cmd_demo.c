@@ -16,6 +16,7 @@
 #include "cmd/commands.h"
 #include "cmd/demo.h"
 #include "cmd/fields.h"
+#include "cmd/kb.h"
 #include "cmd/searcher_given.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
@@ -350,8 +351,8 @@ static void on_history(struct visit *visit, const struct khub_message *message)
         audit_told(historian->audit, message);
 }
 
-/* The hub tells all from its beginning, and what it knows. */
-static int read_history(struct demo *demo, unsigned *ret_known)
+/* The hub tells all from its beginning. */
+static int read_history(struct demo *demo)
 {
     char identity[IDENTITY_SIZE];
     struct historian historian = {.audit = &demo->audit};
@@ -368,9 +369,41 @@ static int read_history(struct demo *demo, unsigned *ret_known)
     while (code == EXIT_WORKED && !historian.caught_up)
         if (visit_wait(&visit, -1, NULL, 0) != VISIT_TURNED)
             code = EXIT_FAILED;
-    struct json_value totals = json_get(visit.sync, "knowledge_totals");
-    *ret_known = (unsigned)(field_number(totals, "shared_patterns", 0) +
-                            field_number(totals, "collective_features", 0));
+    visit_end(&visit);
+    return code;
+}
+
+static void on_pattern(void *data, const struct kb_entry *entry)
+{
+    OWNED char *author = field_string(entry->value, "contributor");
+    audit_known(data, author, true, entry->id);
+}
+
+static void on_component(void *data, const struct kb_entry *entry)
+{
+    OWNED char *author = field_string(entry->value, "contributor");
+    OWNED char *id = field_string(kb_body(entry->value), "id");
+    audit_known(data, author, false, id);
+}
+
+/* And what it knows. */
+static int read_knowledge(struct demo *demo)
+{
+    char identity[IDENTITY_SIZE];
+    struct visit visit = {.command = "demo",
+                          .address = demo->address,
+                          .ai_id = identity,
+                          .observer = true,
+                          .knowing = true,
+                          .message = kb_pages_message};
+    identity_make("librarian", identity);
+    int code = visit_begin(&visit);
+    if (code == EXIT_WORKED)
+        code = kb_complete(&visit);
+    if (code == EXIT_WORKED) {
+        kb_each_entry("patterns", visit.sync, on_pattern, &demo->audit);
+        kb_each_entry("components", visit.sync, on_component, &demo->audit);
+    }
     visit_end(&visit);
     return code;
 }
@@ -378,14 +411,15 @@ static int read_history(struct demo *demo, unsigned *ret_known)
 static int take_stock(struct demo *demo)
 {
     char path[CHILD_PATH_MAX];
-    unsigned known;
-    int code = read_history(demo, &known);
+    int code = read_history(demo);
+    if (code == EXIT_WORKED)
+        code = read_knowledge(demo);
     for (size_t i = 0; code == EXIT_WORKED && i < DEMO_AIS; i++) {
         path_in(demo, demo_ais[i].ai_id, ".acks", path);
         if (audit_acked(&demo->audit, demo_ais[i].ai_id, path) < 0)
             code = complain("demo", "what the hub acked to %s can't be read.", demo_ais[i].ai_id);
     }
-    audit_end(&demo->audit, known);
+    audit_end(&demo->audit);
     return code;
 }
 

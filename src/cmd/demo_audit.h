@@ -9,6 +9,14 @@
 #include <stdint.h>
 
 #include "khub.h"
+#include "wire/text.h"
+
+/* What is wrong with what was acked, or was under way. */
+#define AUDIT_GONE      "gone"
+#define AUDIT_TWICE     "there more than once"
+#define AUDIT_ELSEWHERE "in another place"
+#define AUDIT_UNKNOWN   "not among what the hub knows"
+#define AUDIT_SILENT    "of which nothing was heard any more"
 
 struct audit_count {
     unsigned counted; /* acked, or under way */
@@ -20,13 +28,19 @@ struct demo_audit {
     bool killed;          /* the hub was, and is back */
     uint64_t killed_seq;  /* the last that was seen before */
     uint64_t back_seq;    /* the first that was seen of the hub that came back; 0: none */
+    uint64_t began_seq;   /* somebody joined behind killed_seq: the hub is another from here on */
+    uint64_t last_seq;    /* of the history */
     int64_t killed_after; /* ms from the beginning */
     int64_t away;         /* ms until it listened again */
     json_t *sessions;     /* {session_id: true}: those that were active then */
     json_t *told;         /* {"AI message_id": [seq, …]}: what is there */
+    json_t *log;          /* {seq: ["AI message_id type", …]}: the same by its place */
     json_t *gone_on;      /* {session_id: true}: of which something was heard afterwards */
+    json_t *ended;        /* {session_id: true}: before the hub was killed, though not seen then */
     json_t *things;       /* {"AI message_id": "AI type id"}: what a told share is called */
-    json_t *shared;       /* {"AI type id": true}: of what was acked; once, though shared anew */
+    json_t *shared;       /* {"AI type id": loss}: of what was acked; once, though shared anew */
+    json_t *known;        /* {"AI type id": true}: what the hub knows */
+    json_t *losses;       /* what is missing, or in the wrong place: see audit_loss_add */
 
     struct audit_count before, all; /* messages acked before, and in all */
     struct audit_count shares;      /* patterns and components in these; there: known */
@@ -46,11 +60,19 @@ bool audit_has_acked(const char *path, uint64_t seq);
 void audit_back(struct demo_audit *audit, uint64_t seq);
 /* A message of the hub's history, as it is at the end. */
 void audit_told(struct demo_audit *audit, const struct khub_message *message);
+/* An entry that the hub knows, of that AI: a pattern, or else a component by its own id. */
+void audit_known(struct demo_audit *audit, const char *ai_id, bool pattern, const char *id);
 /* What the hub acked to that AI: a line "message_id seq type" for each (khub train --acks). Call it
- * once all of the history was told. 0, or -1: the file can't be read. */
+ * once all of the history and what is known was told. 0, or -1: the file can't be read. */
 int audit_acked(struct demo_audit *audit, const char *ai_id, const char *path);
-/* How many shares the hub says that it knows; and what became of the sessions. The last call. */
-void audit_end(struct demo_audit *audit, unsigned known);
+/* What became of the shares, and of the sessions. The last call. */
+void audit_end(struct demo_audit *audit);
+/* Of one of the losses, an object {of, fault, ai_id, message_id, type, seq, thing, told, log} or
+ * {of, fault, session_id}, as far as they are known: which message of whom it is, and what the hub
+ * has in its place, as part of a sentence. */
+void audit_loss_add(const struct demo_audit *audit, const json_t *loss, struct text *text);
+/* Else it is there, and not as it should be. */
+bool audit_is_missing(const json_t *loss);
 /* Whether a count says that something is missing, or there twice. */
 bool audit_failed(const struct audit_count *count);
 bool audit_nothing_lost(const struct demo_audit *audit);

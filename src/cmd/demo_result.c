@@ -11,6 +11,8 @@
 #include "cmd/options.h"
 #include "cmd/table.h"
 
+#define LOSSES_NAMED 4u /* in a sentence; all of them are in the JSON */
+
 /* A figure is one or two members of a summary, added: "patterns.checked". */
 struct figure {
     const char *group, *name;
@@ -172,9 +174,9 @@ static void print_kept(const struct terminal *terminal, const struct demo_audit 
 
 static json_t *kept_json(const struct demo_audit *audit)
 {
-    json_t *root =
-        json_pack("{s:b,s:f,s:f}", "nothing_lost", audit_nothing_lost(audit), "killed_after_s",
-                  (double)audit->killed_after / 1000, "away_s", (double)audit->away / 1000);
+    json_t *root = json_pack("{s:b,s:f,s:f,s:O}", "nothing_lost", audit_nothing_lost(audit),
+                             "killed_after_s", (double)audit->killed_after / 1000, "away_s",
+                             (double)audit->away / 1000, "losses", audit->losses);
     for (size_t i = 0; i < KEPT; i++) {
         const struct audit_count *count = count_at(audit, i);
         json_object_set_new(root, kept[i].name,
@@ -291,16 +293,46 @@ static void judge(const struct demo_view *view, json_t *const *summaries, json_t
         miss(missing, "the observer saw no session complete");
 }
 
+/* Which they are: the cause is looked for in what the hub has in their places. */
+static void name_losses(const struct demo_audit *audit, size_t which, bool gone, struct text *text)
+{
+    const json_t *loss;
+    unsigned named = 0, more = 0;
+    size_t i;
+    json_array_foreach(audit->losses, i, loss)
+    {
+        if (strcmp(text_at(loss, "of"), kept[which].name) != 0 || audit_is_missing(loss) != gone)
+            continue;
+        if (named == LOSSES_NAMED) {
+            more++;
+            continue;
+        }
+        text_add(text, slice_of(named++ == 0 ? ": " : "; "));
+        audit_loss_add(audit, loss, text);
+    }
+    if (more > 0)
+        text_addf(text, "; and %u more", more);
+}
+
+static void miss_kept(json_t *missing, const struct demo_audit *audit, size_t which, bool gone)
+{
+    const struct audit_count *count = count_at(audit, which);
+    struct text text = {0};
+    name_losses(audit, which, gone, &text);
+    miss(missing, "%u of %u %s %s%.*s", gone ? count->counted - count->there : count->twice,
+         count->counted, kept[which].title, gone ? "are lost" : "are there twice, or elsewhere",
+         SLICE_FORMAT(text_slice(&text)));
+    text_free(&text);
+}
+
 static void judge_kept(const struct demo_audit *audit, json_t *missing)
 {
     for (size_t i = 0; i < KEPT; i++) {
         const struct audit_count *count = count_at(audit, i);
         if (count->there < count->counted)
-            miss(missing, "%u of %u %s are lost", count->counted - count->there, count->counted,
-                 kept[i].title);
+            miss_kept(missing, audit, i, true);
         if (count->twice > 0)
-            miss(missing, "%u of %u %s are there twice, or elsewhere", count->twice, count->counted,
-                 kept[i].title);
+            miss_kept(missing, audit, i, false);
     }
     if (!audit->killed)
         miss(missing, "the hub was not killed");

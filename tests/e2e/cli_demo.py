@@ -155,8 +155,13 @@ def demo_tells_what_a_hub_that_keeps_nothing_lost():
     for name in ("acked_before", "acked"):
         count = restart[name]
         equal(count["lost"], count["number"] - count["there"], f"{name} lost")
+        losses = [loss for loss in restart["losses"] if loss["of"] == name and loss["fault"] == "gone"]
+        equal(len(losses), count["lost"], f"{name} named")
+        for loss in losses:
+            check(re.fullmatch(r"AI_Node_\d", loss["ai_id"]) and loss["message_id"] and loss["seq"] > 0, loss)
         check(name == "acked" or count["lost"] > 0 or count["number"] == 0, restart)
-    check(restart["acked_before"]["number"] == 0 or "messages acked before it was killed are lost" in err, err)
+    told = r"messages acked before it was killed are lost: AI_Node_\d's \w+ [-\da-f]{36}, acked as seq \d+"
+    check(restart["acked_before"]["number"] == 0 or re.search(told, err), err)
 
 
 @test
