@@ -97,6 +97,7 @@ class Publisher(Worker):
         super().__init__(life, name)
         self.unacked = collections.OrderedDict()  # line by message_id
         self.acked = {}  # seq by number
+        self.names = {}  # type and message_id by number, of what was acked
         self.said = self.refused = 0
 
     def wants(self):
@@ -143,6 +144,7 @@ class Publisher(Worker):
         number = number_of(line)[1]
         check(number not in self.acked, self.name, number, "acked with two seqs")
         self.acked[number] = ack["seq"]
+        self.names[number] = f"{line['message_type']} {line['message_id']}"
         self.life.progress()
 
 
@@ -190,6 +192,9 @@ def number_of(line):
     return body["who"], body["n"]
 
 
+FAULTS_NAMED = 10  # of each kind and reader: whoever looks for the cause needs no more
+
+
 class Life:
     """A hub in a directory, and those at it."""
 
@@ -200,6 +205,7 @@ class Life:
         self.folder = tempfile.mkdtemp(prefix="khub-test-")
         self.address = os.path.join(self.folder, "socket")
         self.moved, self.acks = threading.Condition(), 0
+        self.begins = []  # the last seq acked when a hub was begun
         self.publishers = [Publisher(self, f"publisher_{at}") for at in range(PUBLISHERS)]
         self.readers = [Reader(self, f"reader_{at}") for at in range(READERS)]
 
@@ -225,6 +231,7 @@ class Life:
         os.rmdir(self.folder)
 
     def start(self):
+        self.begins.append(max((seq for one in self.publishers for seq in list(one.acked.values())), default=0))
         self.hub = Hub("--data", self.data, *self.options, listen=("127.0.0.1:0", f"unix:{self.address}"))
 
     def progress(self):
@@ -291,6 +298,29 @@ def count_faults(wanted, heard):
     return lost, doubled, order + wrong
 
 
+def name_faults(life, wanted, heard):
+    """Sentences on what is wrong with what somebody heard: which message it is, the seq of its ack,
+    what was heard at that seq, and between which of the hub's deaths that lies."""
+    at, of = collections.defaultdict(list), collections.defaultdict(list)
+    for who, number, seq in heard:
+        at[seq].append(f"{who}'s {number}")
+        of[who, number].append(seq)
+    publishers = {publisher.name: publisher for publisher in life.publishers}
+    found = collections.defaultdict(list)
+    for (who, number), seq in sorted(wanted.items(), key=lambda one: one[1]):
+        seqs = of[who, number]
+        kind = "lost" if not seqs else "doubled" if len(seqs) > 1 else "elsewhere" if seqs != [seq] else None
+        if kind:
+            begun = sum(1 for last in life.begins if last < seq)
+            found[kind].append(f"{who}'s {number}, {publishers[who].names[number]}, acked as {seq} of the {begun}. hub, is "
+                               f"{kind}: heard at {seqs}; at {seq} there is {at.get(seq, 'nothing')}, the hubs began behind "
+                               f"{life.begins[max(0, begun - 2):begun + 1]}")
+    for (_, _, one), (who, number, other) in zip(heard, heard[1:]):
+        if other <= one:
+            found["order"].append(f"{who}'s {number} came as {other} behind {one}")
+    return [line for lines in found.values() for line in lines[:FAULTS_NAMED]]
+
+
 def judge(life):
     """What is stored, read by somebody who begins at the first message; then all verdicts."""
     wanted = {(publisher.name, number): seq for publisher in life.publishers
@@ -302,10 +332,26 @@ def judge(life):
     if stored.fault:
         raise stored.fault
     verdicts = {worker.name: count_faults(wanted, worker.heard) for worker in [*life.readers, stored]}
-    known = life.hub.join("librarian", 2).sync["knowledge_totals"]["shared_patterns"]
-    numbers = {(who, number % 500) for who, number in wanted if number % PATTERN_EVERY == 0}
-    equal(known, len(numbers), "patterns known")
+    for worker in [*life.readers, stored]:
+        for line in name_faults(life, wanted, worker.heard):
+            print(f"# {worker.name}: {line}", flush=True)
+    known = patterns_known(life.hub.join("librarian", 2))
+    shared = {f"{who}-{number % 500}" for who, number in wanted if number % PATTERN_EVERY == 0}
+    equal((sorted(shared - known), sorted(known - shared)), ([], []), "patterns that are not known, and known ones of nobody")
     return len(wanted), verdicts
+
+
+def patterns_known(librarian):
+    """The ids of all of them."""
+    known, cursor = set(), None
+    while True:
+        librarian.say("knowledge_query", {"section": "shared_patterns", "order": "id", "limit": 200,
+                                          **({"cursor": cursor} if cursor else {})})
+        page = librarian.expect("knowledge_result")["payload"]
+        known.update(page["entries"]["shared_patterns"])
+        cursor = page["next"]
+        if not cursor:
+            return known
 
 
 def tell(life, what, acked, verdicts, **more):
