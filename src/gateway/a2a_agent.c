@@ -28,7 +28,8 @@ struct a2a_ask {
     void *data;
     struct text body; /* of an answer that is no stream */
     struct sse_reader events;
-    bool *gone; /* set when it is ended by its owner, within a callback */
+    bool *gone;    /* set when it is ended by its owner, within a callback */
+    bool streamed; /* a stream came, or its beginning */
     bool said, failed, refused, kept_back;
     char why[A2A_WHY_SIZE];
 };
@@ -256,6 +257,7 @@ static void on_came(struct slice bytes, void *data)
         }
         return;
     }
+    ask->streamed = true;
     while (!ask->failed && (got = sse_next(&ask->events, &bytes, &event)) != 0) {
         if (got < 0)
             fail(ask, "an event of its stream has more than %u MiB", A2A_ANSWER_MAX >> 20);
@@ -273,8 +275,10 @@ static void on_done(const struct http_end *end, void *data)
     ask->fetch = NULL; /* it goes by itself */
     if (ask->kept_back)
         fail(ask, "what is to be shown to it is not shown without TLS to another machine");
-    if (end->whole && (ask->body.len > 0 || !ask->said) &&
-        !take(ask, text_slice(&ask->body), end->status))
+    if (end->whole && ask->streamed && !ask->said)
+        fail(ask, "its stream ended before it said anything");
+    else if (end->whole && (ask->body.len > 0 || !ask->said) &&
+             !take(ask, text_slice(&ask->body), end->status))
         return;
     if (!end->whole)
         fail(ask, "%s", end->status || end->sent ? "it broke off" : end->why);

@@ -75,8 +75,9 @@ def bare(value):
 class Question:
     """A message that was put to the agent. What the test says of it goes out at once."""
 
-    def __init__(self, agent, asked, streams, fields):
+    def __init__(self, agent, asked, streams, fields, number):
         self.agent, self.message, self.streams, self.fields = agent, asked, streams, fields
+        self.number = number  # of the call
         self.acts = queue.Queue()
         self.parts = asked["content" if agent.old and agent.rest else "parts"]
         self.text = "\n".join(part.get("text", "") for part in self.parts)
@@ -101,6 +102,16 @@ class Question:
         return self.say(artifactUpdate={"taskId": name, "contextId": "context-" + name,
                                         "artifact": {"artifactId": identity, "parts": parts}, **more})
 
+    def event(self, **event):
+        """The same as the stream's bytes, to be said in pieces."""
+        return b": alive\r\nevent: message\r\ndata: %s\r\n\r\n" % json.dumps(
+            self.agent.envelope(self.number, event), ensure_ascii=False).encode()
+
+    def bytes(self, data):
+        """Of a stream, as they are."""
+        self.acts.put(("bytes", data))
+        return self
+
     def refuse(self, code, words):
         self.acts.put(("refuse", (code, words)))
 
@@ -124,6 +135,7 @@ class Agent:
         self.questions, self.tasks, self.cancelled, self.seen = queue.Queue(), {}, [], []
         self.lasting, self.refusal = False, None  # lasting: nothing of it can be cancelled
         self.faults, self.reads = [], 0
+        self.chunked = False  # its streams: else they end where the connection does
         agent = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -211,7 +223,7 @@ class Agent:
             equal(params["configuration"], {"blocking": False} if self.old else {"returnImmediately": True})
             if self.old and not self.rest:
                 equal({part["kind"] for part in asked["parts"]} - {"text", "data", "file"}, set())
-            question = Question(self, asked, streams, dict(request.headers))
+            question = Question(self, asked, streams, dict(request.headers), number)
             self.questions.put(question)
             self.converse(request, number, question)
 
@@ -262,20 +274,24 @@ class Agent:
             act, what = question.acts.get(timeout=PATIENCE)
             if act in ("end", "cut"):
                 request.close_connection = True
+                if act == "end" and begun and self.chunked:
+                    request.wfile.write(b"0\r\n\r\n")
                 if act == "cut":
                     request.connection.shutdown(2)
                 return
-            if act != "say" or not question.streams:
+            if act not in ("say", "bytes") or not question.streams:
                 self.send_act(request, number, act, what)
                 return
             if not begun:
                 request.send_response(200)
                 request.send_header("Content-Type", "text/event-stream")
                 request.send_header("Connection", "close")
+                if self.chunked:
+                    request.send_header("Transfer-Encoding", "chunked")
                 request.end_headers()
                 begun = True
-            data = json.dumps(self.envelope(number, what))
-            request.wfile.write(f": alive\r\nevent: message\r\ndata: {data}\r\n\r\n".encode())
+            data = what if act == "bytes" else question.event(**what)
+            request.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if self.chunked else data)
 
     # ── the test's side ──
 
