@@ -1,4 +1,4 @@
-#include "gateway/agent_line.h"
+#include "gateway/agent_inside.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,120 +16,6 @@
 
 #define FLUSH_MS 3000 /* for what is queued when an agent is closed */
 #define TICK_MS  250
-
-enum question_kind { QUESTION_JOIN, QUESTION_ASK, QUESTION_SAY, QUESTION_CURSOR };
-
-struct question {
-    enum question_kind kind;
-    bool as_text;               /* the answer, too */
-    char message_id[UUID_SIZE]; /* "": of a joining */
-    agent_callback *callback;
-    void *data;
-    int64_t until;
-    TAILQ_ENTRY(question) next;
-};
-TAILQ_HEAD(question_list, question);
-
-struct agent {
-    struct khub *link;
-    struct khub_uv *adapter;
-    uv_timer_t timer; /* runs while something waits */
-    struct agent_callbacks callbacks;
-    void *data;
-    struct mailbox mailbox;
-    struct question_list questions;
-    size_t question_count;
-    struct agent_line logs, chunks;
-    json_t *sync;
-    char room[65], resume_token[UUID_SIZE];
-    char why[512], code[32];
-    bool observer, joined, joined_once, ended, closing;
-    int64_t close_until;
-};
-
-/* ── questions ── */
-
-static void question_end(struct agent *agent, struct question *question,
-                         const struct agent_answer *answer)
-{
-    TAILQ_REMOVE(&agent->questions, question, next);
-    agent->question_count--;
-    struct agent_answer full = *answer;
-    full.message_id = question->message_id;
-    question->callback(&full, question->data);
-    free(question);
-}
-
-static void question_fail(struct agent *agent, struct question *question, const char *why)
-{
-    question_end(agent, question,
-                 &(struct agent_answer){.type = "", .code = agent_code(agent), .why = why});
-}
-
-static void refuse(const struct agent *agent, agent_callback *callback, void *data, const char *why)
-{
-    callback(
-        &(struct agent_answer){.type = "", .code = agent_code(agent), .why = why, .message_id = ""},
-        data);
-}
-
-static struct question *question_find(const struct agent *agent, const char *message_id)
-{
-    struct question *question;
-    TAILQ_FOREACH (question, &agent->questions, next) {
-        if (question->message_id[0] && strcmp(question->message_id, message_id) == 0)
-            return question;
-    }
-    return NULL;
-}
-
-static void on_tick(uv_timer_t *timer);
-
-static struct question *question_begin(struct agent *agent, enum question_kind kind,
-                                       agent_callback *callback, void *data)
-{
-    if (agent->ended || agent->closing) {
-        refuse(agent, callback, data, agent->why[0] ? agent->why : "this AI has left the hub");
-        return NULL;
-    }
-    size_t most = agent->observer ? OBSERVER_QUESTIONS_MAX : QUESTIONS_MAX;
-    struct question *question = agent->question_count < most ? calloc(1, sizeof *question) : NULL;
-    if (!question) {
-        refuse(agent, callback, data,
-               "too many questions wait for the hub's answer: try again later");
-        return NULL;
-    }
-    *question = (struct question){
-        .kind = kind, .callback = callback, .data = data, .until = time_monotonic_ms() + ANSWER_MS};
-    TAILQ_INSERT_TAIL(&agent->questions, question, next);
-    agent->question_count++;
-    uv_timer_start(&agent->timer, on_tick, TICK_MS, TICK_MS);
-    return question;
-}
-
-static void questions_fail(struct agent *agent, const char *why)
-{
-    struct question *question;
-    while ((question = TAILQ_FIRST(&agent->questions)))
-        question_fail(agent, question, why);
-}
-
-/* All of a kind: those that wait for us to join, say. why NULL: we have. */
-static void kind_end(struct agent *agent, enum question_kind kind, const char *why)
-{
-    struct question *question = TAILQ_FIRST(&agent->questions);
-    while (question) {
-        struct question *behind = TAILQ_NEXT(question, next);
-        if (question->kind == kind && why)
-            question_fail(agent, question, why);
-        else if (question->kind == kind)
-            question_end(
-                agent, question,
-                &(struct agent_answer){
-                    .good = true, .type = "", .payload = agent->sync, .code = "", .why = ""});
-        question = behind;
-    }
-}
 
 /* ── what the hub says ── */
 
@@ -172,55 +58,8 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
         mailbox->acked > (uint64_t)json_integer_value(json_object_get(sync, "cursor")))
         agent_tell_cursor(agent, on_known, NULL); /* a hello tells less: what it has whole */
     tell_changed(agent);
-    kind_end(agent, QUESTION_JOIN, NULL);
-}
-
-/* The question that a message of the hub's answers; NULL: none. */
-static struct question *question_answered(const struct agent *agent,
-                                          const struct khub_message *message,
-                                          struct json_value payload)
-{
-    char named[UUID_SIZE];
-    struct json_value in_reply_to = json_get(payload, "in_reply_to");
-    long len = in_reply_to.kind == JSON_KIND_STRING && agent->question_count > 0 &&
-                       strcmp(message->sender_id.at, "hub") == 0
-                   ? json_decode(in_reply_to, named, sizeof named - 1)
-                   : -1;
-    if (len < 0)
-        return NULL;
-    named[len] = '\0';
-    return question_find(agent, named);
-}
-
-static const char *member_of(const json_t *payload, const char *name)
-{
-    const char *text = json_string_value(json_object_get(payload, name));
-    return text ? text : "";
-}
-
-/* Was it an answer? */
-static bool answered(struct agent *agent, const struct khub_message *message,
-                     struct json_value payload)
-{
-    struct question *question = question_answered(agent, message, payload);
-    bool error = strcmp(message->type.at, "error") == 0, ack = strcmp(message->type.at, "ack") == 0;
-    if (!question || (!error && (question->kind == QUESTION_SAY || ack)))
-        return question && ack;
-    struct slice text = {message->payload.at, message->payload.len};
-    bool reads = error || !question->as_text;
-    json_t *read = reads ? peer_json(text) : NULL;
-    if (reads && !read)
-        question_fail(agent, question, "out of memory");
-    else
-        question_end(agent, question,
-                     &(struct agent_answer){.good = !error,
-                                            .type = message->type.at,
-                                            .payload = read,
-                                            .text = text,
-                                            .code = member_of(read, "code"),
-                                            .why = member_of(read, "detail")});
-    json_decref(read);
-    return true;
+    questions_say_again(agent);
+    questions_end(agent, QUESTION_JOIN, NULL);
 }
 
 /* By the hub's last word on it. */
@@ -294,7 +133,7 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         keep_sync(agent, message);
         return;
     }
-    bool answer = answered(agent, message, payload);
+    bool answer = questions_answered(agent, message, payload);
     if (answer && (!agent->observer || message->target_ai.len > 0))
         return; /* what is for all an observer's owner is told besides */
     if (!answer && strcmp(message->type.at, "error") == 0)
@@ -311,23 +150,6 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         agent->callbacks.noticed(agent, message, agent->data);
 }
 
-static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
-{
-    struct agent *agent = data;
-    (void)link;
-    struct question *question = question_find(agent, outcome->message_id);
-    if (!question)
-        return; /* it was refused with more than this says, or nobody waits any more */
-    question_end(agent, question,
-                 &(struct agent_answer){.good = outcome->error == 0,
-                                        .type = "",
-                                        .seq = outcome->seq,
-                                        .delivered = outcome->delivered,
-                                        .stored = outcome->stored,
-                                        .code = outcome->code,
-                                        .why = outcome->detail});
-}
-
 static void agent_free_begin(struct agent *agent);
 
 static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
@@ -342,10 +164,10 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
         snprintf(agent->why, sizeof agent->why, "%s", *detail ? detail : khub_error_text(error));
     }
     if (error != 0)
-        kind_end(agent, QUESTION_CURSOR, agent->why); /* it is told anew */
+        questions_lost(agent);
     /* a hub that was there may be back soon; this one not */
     if (error != 0 && state == KHUB_WAITING && !agent->joined_once)
-        kind_end(agent, QUESTION_JOIN, agent->why);
+        questions_end(agent, QUESTION_JOIN, agent->why);
     if (state != KHUB_ENDED)
         return;
     agent->ended = true;
@@ -365,18 +187,16 @@ static void on_tick(uv_timer_t *timer)
 {
     struct agent *agent = timer->data;
     int64_t now = time_monotonic_ms();
-    struct question *question = TAILQ_FIRST(&agent->questions);
-    while (question) {
-        struct question *behind = TAILQ_NEXT(question, next);
-        if (now >= question->until)
-            question_fail(agent, question,
-                          agent->why[0] ? agent->why : "the hub has not answered in time");
-        question = behind;
-    }
+    questions_expire(agent, now);
     if (agent->closing && now >= agent->close_until)
         agent_free_begin(agent);
     else if (!agent->closing && TAILQ_EMPTY(&agent->questions))
         uv_timer_stop(timer);
+}
+
+void agent_tick(struct agent *agent)
+{
+    uv_timer_start(&agent->timer, on_tick, TICK_MS, TICK_MS);
 }
 
 /* ── its beginning and end ── */
@@ -451,7 +271,7 @@ void agent_close(struct agent *agent, bool leaves)
         return;
     }
     agent->close_until = time_monotonic_ms() + FLUSH_MS;
-    uv_timer_start(&agent->timer, on_tick, TICK_MS, TICK_MS);
+    agent_tick(agent);
     if (leaves)
         khub_leave(agent->link);
     else
@@ -459,108 +279,6 @@ void agent_close(struct agent *agent, bool leaves)
 }
 
 /* ── what an AI does ── */
-
-void agent_join(struct agent *agent, agent_callback *callback, void *data)
-{
-    if (agent->joined && !agent->closing)
-        callback(&(struct agent_answer){.good = true,
-                                        .type = "",
-                                        .payload = agent->sync,
-                                        .code = "",
-                                        .why = "",
-                                        .message_id = ""},
-                 data);
-    else
-        question_begin(agent, QUESTION_JOIN, callback, data);
-}
-
-/* A question is said by these, or (text NULL: out of memory) it has failed. */
-struct said {
-    enum question_kind kind;
-    bool as_text;
-    const char *message_id, *type, *text, *target;
-};
-
-static int publish(struct agent *agent, struct question *question, const struct said *said)
-{
-    if (!said->text)
-        return KHUB_E_NO_MEMORY;
-    if (said->kind != QUESTION_SAY)
-        return khub_publish(agent->link, said->type, said->text, said->target,
-                            question->message_id);
-    if (!said->message_id)
-        return khub_publish_acked(agent->link, said->type, said->text, said->target, on_outcome,
-                                  agent, question->message_id);
-    snprintf(question->message_id, sizeof question->message_id, "%s", said->message_id);
-    return khub_publish_as(agent->link, said->message_id, said->type, said->text, said->target,
-                           on_outcome, agent);
-}
-
-static void question_say(struct agent *agent, const struct said *said, agent_callback *callback,
-                         void *data)
-{
-    struct question *question = question_begin(agent, said->kind, callback, data);
-    if (!question)
-        return;
-    question->as_text = said->as_text;
-    int error = publish(agent, question, said);
-    if (error == 0)
-        return;
-    question->message_id[0] = '\0';
-    question_end(agent, question,
-                 &(struct agent_answer){.type = "",
-                                        .code = error == KHUB_E_TOO_LONG   ? "line_too_long"
-                                                : error == KHUB_E_ARGUMENT ? "bad_field"
-                                                                           : "",
-                                        .why = khub_error_text(error)});
-}
-
-/* Takes payload. */
-static void say_json(struct agent *agent, struct said said, json_t *payload,
-                     agent_callback *callback, void *data)
-{
-    char *text = json_dumps(payload, JSON_COMPACT);
-    said.text = text;
-    json_decref(payload);
-    question_say(agent, &said, callback, data);
-    free(text);
-}
-
-void agent_ask(struct agent *agent, const char *type, json_t *payload, agent_callback *callback,
-               void *data)
-{
-    say_json(agent, (struct said){.kind = QUESTION_ASK, .type = type}, payload, callback, data);
-}
-
-void agent_say(struct agent *agent, const char *type, json_t *payload, const char *target,
-               agent_callback *callback, void *data)
-{
-    say_json(agent, (struct said){.kind = QUESTION_SAY, .type = type, .target = target}, payload,
-             callback, data);
-}
-
-void agent_ask_text(struct agent *agent, const char *type, const char *payload, const char *target,
-                    agent_callback *callback, void *data)
-{
-    question_say(
-        agent,
-        &(struct said){
-            .kind = QUESTION_ASK, .as_text = true, .type = type, .text = payload, .target = target},
-        callback, data);
-}
-
-void agent_say_text(struct agent *agent, const char *message_id, const char *type,
-                    const char *payload, const char *target, agent_callback *callback, void *data)
-{
-    question_say(agent,
-                 &(struct said){.kind = QUESTION_SAY,
-                                .as_text = true,
-                                .message_id = message_id,
-                                .type = type,
-                                .text = payload,
-                                .target = target},
-                 callback, data);
-}
 
 struct agent_line *agent_logs(struct agent *agent)
 {
@@ -591,15 +309,6 @@ size_t agent_ack(struct agent *agent, uint64_t seq)
     if (count > 0 || agent->mailbox.acked != before)
         tell_changed(agent);
     return count;
-}
-
-void agent_tell_cursor(struct agent *agent, agent_callback *callback, void *data)
-{
-    if (agent->joined)
-        say_json(agent, (struct said){.kind = QUESTION_CURSOR, .type = "heartbeat"},
-                 json_pack("{s:I}", "seq", (json_int_t)agent->mailbox.acked), callback, data);
-    else
-        refuse(agent, callback, data, agent->why);
 }
 
 const char *agent_id(const struct agent *agent)

@@ -92,7 +92,7 @@ class Line:
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.pairs, self.lock = {}, threading.Lock()  # of sockets, and their pumps
         self.marks, self.broken = {}, 0  # words within which a pair's connection breaks
-        self.connections = self.heartbeats = 0
+        self.connections = self.heartbeats = self.swallowed = 0
         self.plain()
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -184,6 +184,7 @@ class Line:
             if source is pair[0]:
                 self.heartbeats += data.count(b'"message_type":"heartbeat"')
             if self.silent and not opening:
+                self.swallowed += len(data) if source is pair[0] else 0
                 continue
             within = self.mark_in(data, pair) if source is pair[1] else None
             most = most if within is None else within

@@ -5,7 +5,9 @@ any more is said to be missing.
 
 usage: gateway_torn.py KHUB [PART OF A NAME]
 """
+import concurrent.futures
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -206,6 +208,27 @@ def a_stream_of_events_misses_nothing_that_a_hub_keeps():
                 for words in ("number", "behind"):
                     event, _, message = stream.event()
                     equal((event, message["payload"]["text"]), ("chat", f"{words} {count}"))
+
+
+@test
+def what_was_asked_as_the_line_broke_is_answered():
+    """And what stands behind it in a line: log queries go one after the other."""
+    with directory() as data, a_line("--data", data) as (hub, line, door), concurrent.futures.ThreadPoolExecutor(4) as pool:
+        hub.join("ada", 2).say("chat", {"text": "said"})
+        paths = {"/v1/members": "ada", "/v1/messages?types=chat": "said", "/v1/messages?types=chat&limit=1": "said",
+                 "/v1/sessions": "sessions"}
+        for path in paths:
+            equal(door.ask(path)[0], 200)
+        for _ in range(3):
+            line.swallow()
+            asked = [pool.submit(door.ask, path) for path in paths]
+            wait_until(lambda: line.swallowed > 400, "questions that are lost")
+            line.plain()
+            line.cut()
+            line.swallowed = 0
+            for answer, words in zip(asked, paths.values()):
+                status, body, _ = answer.result()
+                equal((status, words in json.dumps(body)), (200, True), body)
 
 
 if __name__ == "__main__":
