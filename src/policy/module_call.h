@@ -5,7 +5,7 @@
 
 /* A call of a policy, as it is asked. What is written here is also part of an adapter's text
  * (module.h): one layout on both sides. */
-enum { MODULE_ARGUMENTS = 6, MODULE_BYTES = 256, MODULE_LANES = 16 };
+enum { MODULE_ARGUMENTS = 6, MODULE_BYTES = 256, MODULE_LANES = 64 };
 enum { MODULE_STATE_NEW = 0xffff, MODULE_STATES_DROP };
 
 struct module_call {

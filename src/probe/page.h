@@ -4,7 +4,7 @@
 /* What a simulator and the process that a module runs in share. Part of that process's text too.
  * Neither side trusts the other's memory: ours writes calls and never reads them again but for
  * their answers, which it copies once, before it judges them. */
-enum { PAGE_CALLS = 64, PAGE_AT = 0x10000000 };
+enum { PAGE_CALLS = 128, PAGE_AT = 0x10000000 };
 /* Exit codes of that process. */
 enum { HOST_UNCONFINED = 60, HOST_TOO_MUCH };
 /* Basic blocks of the module's code: as many for one answer at the most, and so many more for each
