@@ -63,9 +63,18 @@ void hub_set_clock(struct hub *hub, int64_t now)
     int64_t step = hub->last_now ? now - hub->last_now : 0;
     if (step > CLOCK_STEP_MAX_MS)
         step = CLOCK_STEP_MAX_MS;
-    if (step > 0)
+    if (step > 0) {
         hub->clock += step;
+        hub->rate_clock += step;
+    }
     hub->last_now = now;
+}
+
+void hub_unheard(struct hub *hub, int64_t now)
+{
+    int64_t clock = hub->clock;
+    hub_set_clock(hub, now);
+    hub->clock = clock;
 }
 
 void hub_open(struct hub *hub, peer_id id, int64_t now)

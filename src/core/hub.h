@@ -309,6 +309,9 @@ void hub_chunk(struct hub *hub, peer_id id, struct slice in_reply_to, struct sli
 /* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
  * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);
+/* No connection was read since the last call of all these: that time is nobody's silence, and what
+ * has to be said within a time need not be said in that. Rates know no such thing. */
+void hub_unheard(struct hub *hub, int64_t now);
 /* The hub stops: level 2 gets shutting_down; every connection is closed. */
 void hub_stop(struct hub *hub, int64_t now);
 

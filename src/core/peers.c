@@ -249,7 +249,7 @@ static __attribute__((noinline)) int spend(struct hub *hub, struct peer *peer,
     struct spending *spending = principal ? &principal->spending : &peer->spending;
     struct overrun over;
     enum limit limit = LIMIT_RATE;
-    if (spending_take(spending, quota, bytes, hub->clock, &over) == 0)
+    if (spending_take(spending, quota, bytes, hub->rate_clock, &over) == 0)
         return 0;
     limit_find(over.limit, &limit);
     over.whose = principal ? "token" : "ai";
@@ -269,7 +269,7 @@ static __attribute__((noinline)) int room_spend(struct hub *hub, struct room *ro
 {
     struct overrun over;
     enum limit limit = LIMIT_RATE;
-    if (spending_take(&room->spending, &hub->config.room, bytes, hub->clock, &over) == 0)
+    if (spending_take(&room->spending, &hub->config.room, bytes, hub->rate_clock, &over) == 0)
         return 0;
     limit_find(over.limit, &limit);
     over.whose = "room";

@@ -113,7 +113,7 @@ void principals_tick(struct hub *hub)
     struct principal *next, *principal = TAILQ_FIRST(&hub->idle);
     for (; principal; principal = next) {
         next = TAILQ_NEXT(principal, idle);
-        spending_look(&principal->spending, &principal->quota, hub->clock);
+        spending_look(&principal->spending, &principal->quota, hub->rate_clock);
         if (principal->spending.messages > 0 || principal->spending.bytes > 0)
             continue;
         TAILQ_REMOVE(&hub->idle, principal, idle);

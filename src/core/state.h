@@ -23,7 +23,8 @@ struct hub {
     uint64_t seq_let_go;     /* the highest that a room had which was let go */
     bool serving;            /* hub_start was called: entries are no replay any more */
     struct room *lobby;      /* "main": where those are who have not joined */
-    int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
+    int64_t last_now, clock; /* clock: ms since the hub began in which peers were heard, and */
+    int64_t rate_clock;      /* all ms since then; both never run back */
     uint64_t messages, effects, refused;
     uint64_t messages_before, refused_before; /* of these, in entries of earlier hubs */
     bool changes_kept;                        /* rooms keep a list of changed rows, */

@@ -171,6 +171,9 @@ static void on_tick(uv_timer_t *timer)
         connection_expel_silent(server, server->options.hello_timeout_ms, server->connection_count);
     if (!server->stopping)
         login_review(server);
+    if (server->paused && server->paused_at <= server->ticked_at)
+        hub_unheard(server->hub, time_now_ms());
+    server->ticked_at = uv_now(&server->loop);
     int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, time_now_ms());
     if (!uv_is_closing((uv_handle_t *)timer))
         uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);

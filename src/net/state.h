@@ -55,7 +55,8 @@ struct server {
     struct connection_list again;     /* the hub takes now what it wanted later */
     struct connection_list closing;   /* FLUSHING or LINGERING */
     bool paused;                      /* reading is paused for a receiver that lags */
-    uint64_t paused_at;               /* loop time at which the pause began */
+    uint64_t paused_at;               /* loop time at which the pause began, */
+    uint64_t ticked_at;               /* and of the last tick */
     uint64_t appended_flushed;        /* streams.appended when all queues were last written */
     uint64_t appended_swept;          /* and when chunks were last swept */
     size_t long_queue;                /* bytes; a longer queue is written before the turn's end */

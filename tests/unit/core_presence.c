@@ -95,6 +95,29 @@ static void test_a_jump_of_the_clock_closes_nobody(void **state)
     expect_closed(f, ADA, CLOSE_HEARTBEAT_TIMEOUT);
 }
 
+static void test_what_nobody_reads_is_nobodys_silence(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    say(f, ADA, "lease_request", "{'key':'k','ttl_s':60}");
+    join(f, BOB, "bob", 2, "'stays_s':60");
+    leave(f, BOB); /* who can't come back meanwhile */
+    skip_all(f);
+    wait_ticking(f, 50 * 1000);
+    for (unsigned i = 0; i < 300; i++) {
+        pass(f, 1000);
+        hub_unheard(fixture_hub(f), now(f));
+        hub_tick(fixture_hub(f), now(f));
+    }
+    expect_open(f, ADA);
+    expect_nothing(f, ADA);
+    wait_ticking(f, 11 * 1000);
+    assert_string_equal(string_of(expect(f, ADA, "lease"), "status"), "expired");
+    expect(f, ADA, "presence");
+    wait_ticking(f, 30 * 1000);
+    expect_closed(f, ADA, CLOSE_HEARTBEAT_TIMEOUT);
+}
+
 static void test_a_slow_consumer_is_expelled(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +212,7 @@ int main(void)
         PRESENCE_TEST(test_a_heartbeat_is_answered_to_level_2),
         PRESENCE_TEST(test_silent_level_2_is_closed),
         PRESENCE_TEST(test_a_jump_of_the_clock_closes_nobody),
+        PRESENCE_TEST(test_what_nobody_reads_is_nobodys_silence),
         PRESENCE_TEST(test_a_slow_consumer_is_expelled),
         PRESENCE_TEST(test_protected_mode_sends_strangers_away),
         PRESENCE_TEST(test_the_end_is_told_to_level_2_and_closes_all),

@@ -2,10 +2,13 @@
 than it takes."""
 
 import collections
+import contextlib
 import os
 import random
 import re
 import resource
+import select
+import socket
 import threading
 import time
 
@@ -91,6 +94,37 @@ def a_peer_that_never_reads_is_cut_and_harms_nobody():
         check(waited and int(waited.group(1)) > 8 * MIB, last["payload"]["detail"])
         slow.close()
         place.hub.wait_log("event=left ai=slow reason=slow_consumer")
+
+
+@test
+def nobody_is_silent_while_nobody_is_read():
+    """The hub waits for who lags, and so hears nobody, though bea says that she is there."""
+    silent_ms = 6000
+    with Hub("--heartbeat-ms", silent_ms, "--lag-patience-ms", LONG_MS) as hub:
+        slow, ada, bea = hub.connect(buffer=4096), hub.join("ada", 1), hub.join("bea", 2)
+        slow.hello("slow", 1)
+        bea.expect("hello")
+
+        def flood():
+            with contextlib.suppress(OSError):
+                while True:
+                    ada.send(block_of("ada", "feature_response", 64 << 10, 0, "slow"))
+        thread = threading.Thread(target=flood)
+        thread.start()
+        heard = time.monotonic()
+        while time.monotonic() < heard + 2 * silent_ms / 1000:
+            bea.say("heartbeat")
+            if select.select([bea.socket], [], [], 0.2)[0]:
+                equal(bea.receive()["message_type"], "heartbeat", "what bea hears")
+                heard = time.monotonic()
+        ada.socket.shutdown(socket.SHUT_RDWR)  # which ends its sending, too
+        thread.join()
+        thread = threading.Thread(target=lambda: collections.deque(iter(slow.receive_raw, None), 0))
+        thread.start()
+        bea.drain()
+        slow.socket.shutdown(socket.SHUT_WR)
+        thread.join()
+        check("heartbeat_timeout" not in hub.log(), hub.log()[-2000:])
 
 
 @test
