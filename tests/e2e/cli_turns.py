@@ -22,8 +22,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, Hub, check, equal, kill_9, run, small_disk, test  # noqa: E402
 from harness import wait_until  # noqa: E402
-from program import HOSTILE, KHUB, Result, Running, environment, harmless, khub  # noqa: E402
-from program import refused, worked  # noqa: E402
+from program import HOSTILE, KHUB, Result, Running, at_once, environment, harmless  # noqa: E402
+from program import khub, refused, worked  # noqa: E402
 
 
 class Agent:
@@ -84,7 +84,7 @@ def two_agents_talk():
         check(ada.joined.startswith(f"joined as ada at {address}, room main"), ada.joined)
         first = ada.say("who reads?")
         second = ada.say("you alone", "--to", "bea")
-        out = bea.worked("recv")
+        out = at_once(bea.worked("recv"))
         check(re.fullmatch(rf"#{second} chat from ada to you, just now\n\| you alone\n"
                            rf"#{first} chat from ada to all, just now\n\| who reads\?\n(-- .*\n)*", out), out)
         result = bea.run("recv")
@@ -97,7 +97,7 @@ def two_agents_talk():
         equal(direct["message"]["payload"]["text"], "two\nlines")
         equal(direct["message"]["payload"]["reply_by"], 60)
         equal(to_all["message"]["payload"]["eager"], True)
-        out = ada.worked("recv", "--again")
+        out = at_once(ada.worked("recv", "--again"))
         check(f"to you, just now, re your #{second}, wants a reply within 60 s, shown before\n| two\n| lines\n" in out, out)
         check(f'to all, just now, re your #{first}, shown before\n| I do\n+ {{"eager":true}}\n' in out, out)
         equal(bea.worked("ack"), f"acked up to #{bea.kept()['acked']}\n")
@@ -467,7 +467,7 @@ def work_is_claimed_by_one():
         ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
         check(re.match(r"src/x\.c is yours \(granted\), fence \d+: ", ada.worked("claim", "src/x.c", "--intent", "a\nb")))
         result = bea.run("claim", "src/x.c")
-        equal((result.code, result.out), (3, 'src/x.c is held by ada, since just now: "a\\nb"\n'))
+        equal((result.code, at_once(result.out)), (3, 'src/x.c is held by ada, since just now: "a\\nb"\n'))
         check("(renewed)" in ada.worked("claim", "src/x.c"))
         lease = {"key": "src/x.c", "fence": ada.kept()["leases"]["src/x.c"]}
         ada.worked("say", "--type", "pattern_share", "--payload", '{"pattern":{"id":"p"}}', "--lease", "src/x.c")

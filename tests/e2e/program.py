@@ -152,6 +152,11 @@ def refused(code, *words, said=(), **more):
     return result
 
 
+def at_once(text):
+    """As a fast machine says it: ages of less than an hour are "just now"."""
+    return re.sub(r"(, |since |\()\d+ (?:s|min)\b(?: ago)?", r"\1just now", text)
+
+
 def harmless(text):
     """No character that a terminal obeys, line ends aside."""
     for bad in re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", text):
