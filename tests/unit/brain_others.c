@@ -354,6 +354,17 @@ static void test_whose_word_ranks(void **state)
         assert_int_equal(policy_compare(&praised, &plain), i == 0 ? -1 : 0);
         json_decref(verification);
     }
+    /* by their mean, however many they are */
+    json_t *three = json_loads("{\"verifiers\":[{\"ratio_own\":0.5},{\"ratio_own\":0.5},"
+                               "{\"ratio_own\":0.5}]}",
+                               0, NULL),
+           *two = json_loads("{\"verifiers\":[{\"ratio_own\":0.6},{\"ratio_own\":0.6}]}", 0, NULL);
+    struct brain_entry better = {.thing = thing, .verification = three},
+                       worse = {.thing = thing, .verification = two};
+    assert_int_equal(policy_compare(&better, &worse), -1);
+    assert_int_equal(policy_compare(&worse, &better), 1);
+    json_decref(three);
+    json_decref(two);
     json_decref(thing);
 }
 

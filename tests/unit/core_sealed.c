@@ -242,6 +242,9 @@ static void test_claims_of_one_commitment_have_one_seal(void **state)
     told = expect(f, ADA, "verification");
     assert_string_equal(string_of(told, "status"), "confirmed");
     assert_int_equal(integer_of(told, "in_sight"), 1);
+    /* what was said in sight of it is no measurement before */
+    report(f, DAN, "p", &challenge, 0.5);
+    assert_true(flagged(verifier_of(f, "p", "dan"), "in_sight", true));
 }
 
 /* What somebody found on data of its own, which nobody can measure again: all hear it, and it is no
@@ -349,6 +352,33 @@ static void test_refuted_owners_count_for_nothing(void **state)
     assert_status(f, "other", "claimed");
 }
 
+/* The record goes with the claim: to the owner that claimed last. */
+static void test_the_record_goes_with_the_claim(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    for (unsigned peer = FAY; peer <= GUS; peer++)
+        join(f, peer, peer == FAY ? "fay" : "gus", 2, "");
+    own(f, "sue", "fay");
+    own(f, "sue", "gus");
+    struct challenge lie = claim(f, FAY, "lie", 0.2);
+    report(f, BOB, "lie", &lie, 0.7);
+    report(f, CEY, "lie", &lie, 0.7);
+    assert_status(f, "lie", "refuted");
+    claim(f, GUS, "good", 0.6); /* so there is more of sue's */
+    own(f, "tom", "fay");
+    claim(f, FAY, "lie", 0.7);
+    struct challenge truth = claim(f, ADA, "truth", 0.5), other = claim(f, ADA, "other", 0.6);
+    report(f, GUS, "truth", &truth, 0.5);
+    report(f, BOB, "truth", &truth, 0.5);
+    assert_status(f, "truth", "confirmed");
+    report(f, FAY, "other", &other, 0.6);
+    report(f, BOB, "other", &other, 0.6);
+    assert_status(f, "other", "claimed");
+    assert_true(flagged(verifier_of(f, "truth", "gus"), "counts", true) ||
+                !json_object_get(verifier_of(f, "truth", "gus"), "counts"));
+}
+
 static void test_a_verdict_that_falls_gives_the_word_back(void **state)
 {
     struct fixture *f = *state;
@@ -382,6 +412,7 @@ int main(void)
         LEDGER_TEST(test_ids_of_one_owner_have_one_vote),
         LEDGER_TEST(test_who_is_the_authors_has_none),
         LEDGER_TEST(test_refuted_owners_count_for_nothing),
+        LEDGER_TEST(test_the_record_goes_with_the_claim),
         LEDGER_TEST(test_a_verdict_that_falls_gives_the_word_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

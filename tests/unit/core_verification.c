@@ -348,6 +348,41 @@ static void test_those_pushed_out_still_count(void **state)
     assert_status(f, "lie", "confirmed");
 }
 
+/* Two who could not see the answer found another number, and two agreed: it is contested, and stays
+ * so when those two are pushed out by others, who change their minds when they are gone. */
+static void test_those_pushed_out_are_not_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    join(f, FAY, "fay", 2, "");
+    struct challenge challenge = claim(f, ADA, "p", 0.5);
+    say(f, ADA, "os_component_share", "{'component':{'name':'n','id':'own',%s}}",
+        claim_of(&challenge, ""));
+    report(f, DAN, "p", &challenge, 0.7);
+    report(f, FAY, "own", &challenge, 0.7);
+    report(f, BOB, "p", &challenge, 0.5);
+    report(f, CEY, "p", &challenge, 0.5);
+    assert_status(f, "p", "confirmed");
+    report(f, FAY, "p", &challenge, 0.7); /* as she said before the answer was told */
+    assert_status(f, "p", "contested");
+    /* just so many that those two go, and nobody else */
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned i = 0; i + 2 < VERIFIERS_MAX; i++) {
+            char sybil[16];
+            snprintf(sybil, sizeof sybil, "sybil-%u", i);
+            if (round == 0) {
+                open_peer(f, JON + 1 + i);
+                say_hello(f, JON + 1 + i, sybil, "{}");
+            }
+            report(f, JON + 1 + i, "p", &challenge, round == 0 ? 0.5 : 0.7);
+        }
+    json_t *verifiers = json_object_get(verification_of(f, "p"), "verifiers");
+    assert_int_equal(json_array_size(verifiers), VERIFIERS_MAX);
+    assert_string_equal(string_of(json_array_get(verifiers, 0), "ai_id"), "dan");
+    assert_string_equal(string_of(json_array_get(verifiers, 1), "ai_id"), "fay");
+    assert_status(f, "p", "contested");
+}
+
 /* ── revisions ── */
 
 static void test_the_same_claim_again_keeps_its_verifiers(void **state)
@@ -484,6 +519,7 @@ int main(void)
         LEDGER_TEST(test_disagreement_has_the_same_tolerance),
         LEDGER_TEST(test_both_camps_are_heard),
         LEDGER_TEST(test_those_pushed_out_still_count),
+        LEDGER_TEST(test_those_pushed_out_are_not_forgotten),
         LEDGER_TEST(test_the_same_claim_again_keeps_its_verifiers),
         LEDGER_TEST(test_history_is_not_rewritten),
         LEDGER_TEST(test_refuting_flags_what_was_derived),

@@ -375,6 +375,25 @@ static void arc_is_as_published(void **state)
 }
 
 /* file_system's baselines on its own workloads. */
+static void parameters_are_rules_by_hand(void **state)
+{
+    (void)state;
+    const double p[] = {0.125, 3, 2, 5, 0.5, 7, 0.25, 0.75, 4, 1.5};
+    static const struct file_system_rules right = {.small = 8192,
+                                                   .promote = 3,
+                                                   .ghost = 2 * 65536,
+                                                   .cap = 5,
+                                                   .correlated = 32768,
+                                                   .run = 7,
+                                                   .small_lag = 16384,
+                                                   .main_lag = 49152,
+                                                   .duels = 4 * 65536,
+                                                   .margin = 384};
+    struct file_system_rules rules;
+    subject_file_system.rules_of(p, &rules);
+    assert_memory_equal(&rules, &right, sizeof right);
+}
+
 static void baselines_are_what_they_say(void **state)
 {
     (void)state;
@@ -428,6 +447,7 @@ int main(void)
         cmocka_unit_test(lru_and_fifo_are_of_the_family),
         cmocka_unit_test(min_is_right_and_a_bound),
         cmocka_unit_test(arc_is_as_published),
+        cmocka_unit_test(parameters_are_rules_by_hand),
         cmocka_unit_test(baselines_are_what_they_say),
     };
     return cmocka_run_group_tests_name("policy_file_system", tests, NULL, NULL);

@@ -245,6 +245,22 @@ static void timeouts_back_off(void **state)
     assert_true(report.flows[0].delivered > 0);
 }
 
+/* After a single round trip the deviation is taken to be half of it, and the timer is three. */
+static void a_timer_allows_for_the_deviation(void **state)
+{
+    (void)state;
+    static const uint32_t others[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, UINT32_MAX};
+    struct witness witness;
+    struct congestion_control control = watched(&witness, 1, 0);
+    struct link link = pipe_of_50(&control);
+    link.flows[0].propagation = 400 * MS;
+    link.flows[0].lost = others; /* of the first ten, all but one */
+    report_of(&link);
+    uint64_t rtt = witness.ack_at[0];
+    assert_in_range(rtt, 400000, 410000);
+    assert_near((double)witness.timeout_at[0], (double)(rtt + 3 * rtt), 2);
+}
+
 /* Reno after a timeout: one packet, then slow start to half of what it had. */
 static void slow_start_after_a_timeout(void **state)
 {
@@ -387,6 +403,7 @@ int main(void)
         cmocka_unit_test(losses_are_told_once),
         cmocka_unit_test(drops_are_told_once_a_round_trip),
         cmocka_unit_test(timeouts_back_off),
+        cmocka_unit_test(a_timer_allows_for_the_deviation),
         cmocka_unit_test(slow_start_after_a_timeout),
         cmocka_unit_test(paces_are_kept),
         cmocka_unit_test(bunches_come_together),

@@ -471,6 +471,12 @@ static void nothing_is_not_for_free(void **state)
     report.flows[0].delivered = 2000;
     report.flows[0].delay = (double)link.capacities[0].service;
     assert_near(networking_cost(&link, &report), sqrt(1000), 1e-9);
+    /* half a packet, or an eighth of what a slow line carried */
+    link.flow_count = 1;
+    report.flows[0].delivered = 0;
+    assert_near(networking_cost(&link, &report), 4000, 1e-9);
+    report.capacity = 2;
+    assert_near(networking_cost(&link, &report), 8, 1e-9);
 }
 
 /* An honest limit: a sender that makes way for a queue starves beside one that makes queues. */
@@ -598,6 +604,12 @@ static void rules_by_hand(void **state)
     assert_true(window_of(ack_at(&example, &s, 1300000, 90000, 1)) > before);
     before = s.window / 256.0;
     assert_true(window_of(ack_at(&example, &s, 1300000, 107000, 1)) < before);
+    /* At the target, to the microsecond, it still grows, by what it always does. */
+    s = (struct networking_state){0};
+    networking_on_loss(&example, &s, 0);
+    acked(&s, 100000, 1);
+    before = s.window / 256.0;
+    assert_near(acked(&s, 114000, 1), before + 65536.0 * 65536 / before, 6);
 
     /* Slow start may bear a longer delay than the target. */
     struct networking_rules patient = example;

@@ -173,11 +173,41 @@ static void rules_learn(void **state)
     assert_int_equal(performance_spin_limit(&rules, &memory, 14), 0);   /* not worth it */
     assert_int_equal(performance_spin_limit(&rules, &memory, 255),
                      performance_spin_limit(&rules, &memory, UINT32_MAX));
+    rules.park_at = rules.cap = UINT32_MAX; /* nobody counts more than 255 */
+    assert_true(performance_spin_limit(&rules, &memory, 254) <
+                performance_spin_limit(&rules, &memory, 255));
+    assert_int_equal(performance_spin_limit(&rules, &memory, 255),
+                     performance_spin_limit(&rules, &memory, 256));
+    assert_int_equal(performance_spin_limit(&rules, &memory, 255),
+                     performance_spin_limit(&rules, &memory, UINT32_MAX));
+    /* who expects what parking is worth, and no more, still spins */
+    memory.turn = 10000 << 8;
+    rules.park_at = 10000;
+    assert_int_equal(performance_spin_limit(&rules, &memory, 0), 2 * 10000 + 100);
+    rules.park_at = 9999;
+    assert_int_equal(performance_spin_limit(&rules, &memory, 0), 0);
+    rules.cap = 7000;
     /* A preempted owner counts as clip. */
     performance_reset(&memory);
     performance_spin_limit(&rules, &memory, 0);
     performance_learn(&rules, &memory, UINT32_MAX);
     assert_int_equal(performance_spin_limit(&rules, &memory, 0), 2 * 20000 / 8 + 100);
+}
+
+static void parameters_are_rules_by_hand(void **state)
+{
+    (void)state;
+    const double p[] = {0.5, 0.25, 3, 1.5, 12, 13, 14, 2};
+    struct performance_rules rules;
+    performance()->rules_of(p, &rules);
+    assert_int_equal(rules.up, 1 << 15);
+    assert_int_equal(rules.down, 1 << 14);
+    assert_int_equal(rules.multiplier, 3 << 12);
+    assert_int_equal(rules.margin, 1500);
+    assert_int_equal(rules.cap, 12000);
+    assert_int_equal(rules.park_at, 13000);
+    assert_int_equal(rules.clip, 14000);
+    assert_int_equal(rules.queue_weight, 2 << 12);
 }
 
 /* In a module's place: spins for as long as it was told last, or what it is here. */
@@ -234,6 +264,7 @@ int main(void)
         cmocka_unit_test(glibc_by_hand),
         cmocka_unit_test(quotients),
         cmocka_unit_test(rules_learn),
+        cmocka_unit_test(parameters_are_rules_by_hand),
         cmocka_unit_test(modules_decide),
     };
     return cmocka_run_group_tests_name("policy_performance", tests, NULL, NULL);

@@ -337,7 +337,7 @@ static void same_arguments_same_bits(void **state)
 static void check_scores(const struct subject *subject)
 {
     enum { SEEDS = 9 };
-    double p[SUBJECT_PARAMETERS_MAX], sum = 0, ratios[SEEDS], spread = 0, cost = 0;
+    double p[SUBJECT_PARAMETERS_MAX], sum = 0, ratios[SEEDS], spread = 0, cost = 0, worst = 0;
     subject_textbook(subject, p);
     struct evaluation_set *set = evaluation_set_new(subject, "peer", SEEDS);
     assert_int_equal(evaluation_set_size(set), SEEDS);
@@ -352,6 +352,7 @@ static void check_scores(const struct subject *subject)
         sum += ratios[i];
         cost += mine / SEEDS;
         wins += mine < base;
+        worst = fmax(worst, ratios[i]);
         free(workload);
     }
     for (size_t i = 0; i < SEEDS; i++)
@@ -360,6 +361,7 @@ static void check_scores(const struct subject *subject)
     assert_near(score.ci95, 1.96 * sqrt(spread / (SEEDS - 1) / SEEDS), 1e-9);
     assert_near(score.cost, cost, 1e-12 * cost);
     assert_int_equal(score.wins, wins);
+    assert_true(score.worst == worst);
     assert_int_equal(score.seeds, SEEDS);
     struct score bound = evaluation_set_bound(set);
     assert_true(bound.ratio < score.ratio && bound.ratio < 1);
