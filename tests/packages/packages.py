@@ -109,6 +109,10 @@ class Debian:
     def run(self, *words):
         return output(*self.words(*words))
 
+    def fetch(self, *names):
+        """Debian's own packages."""
+        self.run("apt-get", "install", "-y", "-q", "--no-install-recommends", *sorted(names))
+
     def install(self, *files):
         for file in files:
             shutil.copy(file, self.path("/root"))
@@ -230,22 +234,29 @@ def try_library(debian):
           "where the module is")
 
 
+def dependencies(*packages):
+    """Names of what these depend on, but our own."""
+    lines = re.findall(r"(?:Pre-)?Depends: (.+)", "\n".join(output("dpkg-deb", "-f", package) for package in packages))
+    return {re.split(r"[ (|:]", one.strip())[0] for line in lines for one in line.split(",")} - set(PACKAGES)
+
+
 @test
 def in_a_fresh_debian_they_come_work_and_go():
     packages = built()
     with Debian() as debian:
         debian.make()
         debian.run("apt-get", "update", "-q")
-        # what stays when packages that ours depend on go is theirs
-        depends = re.findall(r"(?:Pre-)?Depends: (.+)", "\n".join(output("dpkg-deb", "-f", packages[name]) for name in PACKAGES))
-        names = {re.split(r"[ (|:]", one.strip())[0] for line in depends for one in line.split(",")} - set(PACKAGES)
-        debian.run("apt-get", "install", "-y", "-q", "--no-install-recommends", *sorted(names))
+        # what stays when packages that ours depend on go is theirs; khub has at first its own alone
+        debian.fetch(*dependencies(packages["khub"]))
         before = debian.files()
-
         folder, old = older(packages["khub"])
         debian.install(old)
         shutil.rmtree(folder)
         try_service(debian)
+
+        there = debian.files()
+        debian.fetch(*dependencies(*(packages[name] for name in PACKAGES)))
+        before |= debian.files() - there
         debian.install(*(packages[name] for name in PACKAGES))
         check(CONF in debian.files() and "listen = unix:" in debian.read(CONF), "what an administrator wrote stays")
         debian.start()
