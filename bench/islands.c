@@ -13,8 +13,8 @@
  * alone, and measured on held-out ones. Both are the same for all arms of a run, so arms are
  * compared within runs.
  *
- * usage: islands [EVALUATIONS [RUNS [SUBJECT [EVERY]]]]     (400, 5, process_manager and graphics,
- *        100; of each AI; EVERY: from one migrant to the next) */
+ * usage: islands [EVALUATIONS [RUNS [SUBJECT [EVERY]]]]     (100, 10, audio and graphics, 25; of
+ *        each AI; EVERY: from one migrant to the next) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static const struct arm {
             {"rooms of 3", ISLAND, false},
             {"islands of 3", ISLAND, true},
             {"one room", AIS, false}};
-enum { ARMS = sizeof arms / sizeof *arms };
+enum { APART, ROOMS, ARMS = sizeof arms / sizeof *arms };
 
 struct claim {
     json_t *thing;
@@ -259,24 +259,33 @@ static struct interval interval_of(const double *values, unsigned count)
     return all;
 }
 
+/* By how much more an arm has found than another, run by run. */
+static struct interval against(unsigned which, unsigned other, struct outcome (*outcomes)[ARMS],
+                               unsigned runs)
+{
+    double differences[RUNS_MOST];
+    for (unsigned i = 0; i < runs; i++)
+        differences[i] = outcomes[i][which].found - outcomes[i][other].found;
+    return interval_of(differences, runs);
+}
+
 static void print_arm(unsigned which, struct outcome (*outcomes)[ARMS], unsigned runs)
 {
-    double found[RUNS_MOST], against[RUNS_MOST], mean[RUNS_MOST];
-    double evaluations = 0, checks = 0, migrants = 0;
+    double found[RUNS_MOST], mean[RUNS_MOST], evaluations = 0, checks = 0, migrants = 0;
     for (unsigned i = 0; i < runs; i++) {
         const struct outcome *outcome = &outcomes[i][which];
         found[i] = outcome->found;
-        against[i] = outcome->found - outcomes[i][0].found;
         mean[i] = outcome->mean;
         evaluations += outcome->evaluations / runs;
         checks += outcome->checks / runs;
         migrants += outcome->migrants / runs;
     }
-    struct interval f = interval_of(found, runs), a = interval_of(against, runs),
-                    m = interval_of(mean, runs);
-    printf("  %-14s %6.4f +- %.4f %+8.4f +- %.4f %7.4f +- %.4f %8.0f %7.0f %9.1f\n",
-           arms[which].name, f.mean, f.half, a.mean, a.half, m.mean, m.half, evaluations, checks,
-           migrants);
+    struct interval f = interval_of(found, runs), m = interval_of(mean, runs),
+                    apart = against(which, APART, outcomes, runs),
+                    rooms = against(which, ROOMS, outcomes, runs);
+    printf("  %-12s %6.4f +- %.4f %+8.4f +- %.4f %+8.4f +- %.4f %7.4f +- %.4f %6.0f %6.0f %8.1f\n",
+           arms[which].name, f.mean, f.half, apart.mean, apart.half, rooms.mean, rooms.half, m.mean,
+           m.half, evaluations, checks, migrants);
 }
 
 /* All arms of a run, and a line that says what they found. */
@@ -307,8 +316,8 @@ static void bench(const struct subject *subject, unsigned evaluations, unsigned 
     printf("\n%s: held-out ratio to %s\n", subject->name, subject->baseline_names[0]);
     for (unsigned run = 0; run < runs; run++)
         bench_run(subject, run, evaluations, every, outcomes[run]);
-    printf("  %-14s %16s %19s %17s %8s %7s %9s\n", "", "what they found", "against apart",
-           "mean of the AIs", "evals", "checks", "migrants");
+    printf("  %-12s %16s %18s %18s %17s %6s %6s %8s\n", "", "what they found", "against apart",
+           "against rooms", "mean of the AIs", "evals", "checks", "migrants");
     for (unsigned i = 0; i < ARMS; i++)
         print_arm(i, outcomes, runs);
     fflush(stdout);
@@ -322,9 +331,9 @@ static unsigned whole(int argc, char **argv, int which, unsigned fallback)
 
 int main(int argc, char **argv)
 {
-    unsigned evaluations = whole(argc, argv, 1, 400), runs = whole(argc, argv, 2, 5),
-             every = whole(argc, argv, 4, 100);
-    const char *names[] = {"process_manager", "graphics"};
+    unsigned evaluations = whole(argc, argv, 1, 100), runs = whole(argc, argv, 2, 10),
+             every = whole(argc, argv, 4, 25);
+    const char *names[] = {"audio", "graphics"};
     size_t count = sizeof names / sizeof *names;
     if (argc > 3) {
         names[0] = argv[3];
