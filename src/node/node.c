@@ -339,8 +339,10 @@ static void node_release(struct node *node)
 {
     for (size_t i = 0; i < node->member_count; i++)
         json_decref(node->members[i].capabilities);
-    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++) {
         json_decref(node->sessions[i].candidate);
+        json_decref(node->sessions[i].result);
+    }
     for (size_t i = 0; i < FEATURE_WAITS_MAX; i++)
         json_decref(node->waits[i].requirements);
     json_decref(node->own_leases);

@@ -61,6 +61,7 @@ struct session {
     uint64_t told;  /* when this AI last spoke of it */
     uint64_t next_step, write_deadline, retry_at;
     uint64_t handed_in;             /* when its result went to the hub; 0: not yet */
+    json_t *result;                 /* and which, owned; NULL: none */
     uint64_t spent_since;           /* 0: budget not spent yet */
     uint64_t changed;               /* when the candidate last did */
     uint64_t reviewed;              /* the version that this AI has seen to; 0: none */
@@ -401,6 +402,8 @@ void sessions_tick(struct node *node);
 void session_fail(struct node *node, struct session *session, const char *note);
 /* The final candidate is proved: the session's end, if it still is one. */
 void session_proved(struct node *node, const struct proof *proof);
+/* The hub took what this AI handed in, and no other's. */
+void session_concluded(struct node *node, const struct session *session);
 /* It will not be. */
 void session_unproved(struct node *node, const char *session_id, const char *reason);
 /* A write was of no avail. False: too many were, and the session has failed. */

@@ -306,14 +306,20 @@ void session_proved(struct node *node, const struct proof *proof)
     if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
         session_remember_sent(session, message_id);
         session->handed_in = node_now(node);
-        node->count.sessions_concluded++;
-        node->count.claims_proved++;
+        json_decref(session->result);
+        session->result = json_incref(proof->result);
         seen_first(node, node->options->ai_id, payload_string(proof->result, "id", THING_ID_MAX));
-        node->count.components_shared++;
-        node_say(node, "%s completed collaboration %s (%s; %s)", node->options->ai_id,
-                 SAY(session->id), session_manner(node, session), TELL(node, proof->result, NULL));
     }
     json_decref(payload);
+}
+
+void session_concluded(struct node *node, const struct session *session)
+{
+    node->count.sessions_concluded++;
+    node->count.claims_proved++;
+    node->count.components_shared++;
+    node_say(node, "%s completed collaboration %s (%s; %s)", node->options->ai_id, SAY(session->id),
+             session_manner(node, session), TELL(node, session->result, NULL));
 }
 
 void session_unproved(struct node *node, const char *session_id, const char *reason)

@@ -138,7 +138,8 @@ void session_end(struct node *node, struct session *session)
             free(work); /* the brain lets go of the longest untouched by itself */
     }
     json_decref(session->candidate);
-    session->candidate = NULL;
+    json_decref(session->result);
+    session->candidate = session->result = NULL;
     sessions_move(session, SESSION_FREE);
 }
 
@@ -318,6 +319,9 @@ static void session_over(struct node *node, struct session *session, const char 
     const char *note = payload_string(payload, "note", 512);
     if (!note[0])
         note = payload_string(payload, "reason", 512);
+    if (completed && session->result &&
+        strcmp(payload_string(payload, "by", ID_MAX), node->options->ai_id) == 0)
+        session_concluded(node, session); /* of two that hand in at once the hub takes one */
     if (completed)
         node->count.sessions_completed++;
     else if (session->state >= SESSION_ACTIVE)

@@ -239,7 +239,8 @@ def demo_takes_its_children_along():
         wait_until(lambda: not any(runs(pid) for pid in demo.seen), "the end of the children")
         left = glob.glob(os.path.join(demo.folder, "khub-demo-*"))
         equal(len(left), 2, "directories left: the AIs' and the hub's")
-        for path in glob.glob(os.path.join(demo.folder, "khub-demo-*", "*.json")):  # so far, of who has measured
+        # so far, of who has measured
+        for path in glob.glob(os.path.join(demo.folder, "khub-demo-*", "*.json")):
             with open(path, encoding="utf-8") as file:
                 equal(json.load(file)["ended"], None, "why it ended: it was asked to, and took its time")
         with Demo("--minutes", "0.05", "--patience", "0", "--json", folder=demo.folder) as second:

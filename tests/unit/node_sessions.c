@@ -434,14 +434,16 @@ static void test_reviews_once_for_each_candidate(void **state)
 
 /* What another has reviewed there is nothing more to search for: the owner ends it. What it had
  * to say is not written twice. */
+static const char seen_by_all[] =
+    "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":20},"
+    "\"workloads\":[\"ada\",\"bob\"],\"reviews\":{\"bob\":{\"ratio\":0.8,"
+    "\"holds\":true,\"text\":\"fine\"}}}";
+
 static void test_a_reviewed_candidate_is_concluded(void **state)
 {
     (void)state;
-    static const char own[] = "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":20},"
-                              "\"workloads\":[\"ada\",\"bob\"],\"reviews\":{\"bob\":{\"ratio\":0.8,"
-                              "\"holds\":true,\"text\":\"fine\"}}}";
     struct node *node = node_make();
-    struct session *session = session_begin(node, 1, own);
+    struct session *session = session_begin(node, 1, seen_by_all);
     tick_often(node, session);
     assert_int_equal(calls.stepped, 0);
     assert_int_equal(calls.concluded, 1);
@@ -453,7 +455,33 @@ static void test_a_reviewed_candidate_is_concluded(void **state)
     assert_true(json_is_true(json_object_get(result, "collaboration_complete")));
     assert_string_equal(payload_string(result, "session_id", 64), "s1");
     assert_non_null(json_object_get(json_object_get(result, "component"), "nonce"));
+    assert_int_equal(node->count.sessions_concluded, 0);
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s1\",\"status\":\"completed\",\"participants\":[\"ada\",\"bob\"],"
+        "\"by\":\"ada\"}");
     assert_int_equal(node->count.sessions_concluded, 1);
+    assert_int_equal(node->count.components_shared, 1);
+    assert_int_equal(node->count.sessions_completed, 1);
+    node_unmake(node);
+}
+
+static void test_of_two_results_the_hub_takes_one(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, seen_by_all);
+    tick_often(node, session);
+    challenge_last(node, '1');
+    work(node);
+    assert_int_equal(said_of("os_component_share"), 1);
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s1\",\"status\":\"completed\",\"participants\":[\"ada\",\"bob\"],"
+        "\"by\":\"bob\"}");
+    assert_int_equal(session->state, SESSION_FREE);
+    assert_int_equal(node->count.sessions_concluded, 0);
+    assert_int_equal(node->count.components_shared, 0);
+    assert_int_equal(node->count.claims_proved, 0);
+    assert_int_equal(node->count.sessions_completed, 1);
     node_unmake(node);
 }
 
@@ -665,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_reviews_once_for_each_candidate),
         cmocka_unit_test(test_a_reviewed_candidate_is_concluded),
+        cmocka_unit_test(test_of_two_results_the_hub_takes_one),
         cmocka_unit_test(test_a_review_that_never_comes),
         cmocka_unit_test(test_reviews_in_anothers_name),
         cmocka_unit_test(test_the_last_candidate_is_reviewed),
