@@ -13,10 +13,10 @@
 
 #define LOSSES_NAMED 4u /* in a sentence; all of them are in the JSON */
 
-/* A figure is one or two members of a summary, added: "patterns.checked". */
+enum { FIGURE_PARTS = 3 };
+/* A figure is members of a summary, added: {"patterns", "checked"}. */
 struct figure {
-    const char *group, *name;
-    const char *other_group; /* NULL: none */
+    const char *parts[FIGURE_PARTS][2]; /* NULL: no more */
 };
 
 /* What must have happened: for each AI, for each that was there from the first, or at least once in
@@ -27,12 +27,15 @@ static const struct requirement {
     enum whose whose;
     const char *missing; /* what did not happen: a sentence, behind the AI's name or as it is */
 } requirements[] = {
-    {{"patterns", "shared"}, EACH_FIRST, "shared no pattern"},
-    {{"components", "shared"}, EACH_FIRST, "shared no component"},
-    {{"patterns", "checked", "components"}, EACH, "checked nothing of another's"},
-    {{"patterns", "taken_in", "components"}, SOMEBODY, "no AI took in what another had found"},
-    {{"claims", "confirmed"}, SOMEBODY, "no claim was confirmed by two others"},
-    {{"sessions", "completed"}, SOMEBODY, "no collaboration session was completed"},
+    {{{{"patterns", "shared"}}}, EACH_FIRST, "shared no pattern"},
+    {{{{"components", "shared"}}}, EACH_FIRST, "shared no component"},
+    {{{{"patterns", "checked"}, {"components", "checked"}}}, EACH, "checked nothing of another's"},
+    /* shared with all, or in a session */
+    {{{{"patterns", "taken_in"}, {"components", "taken_in"}, {"sessions", "learned"}}},
+     SOMEBODY,
+     "no AI took in what another had found"},
+    {{{{"claims", "confirmed"}}}, SOMEBODY, "no claim was confirmed by two others"},
+    {{{{"sessions", "completed"}}}, SOMEBODY, "no collaboration session was completed"},
 };
 
 static double number_at(const json_t *object, const char *name)
@@ -42,9 +45,9 @@ static double number_at(const json_t *object, const char *name)
 
 static unsigned figure_of(const json_t *summary, const struct figure *figure)
 {
-    double sum = number_at(json_object_get(summary, figure->group), figure->name);
-    if (figure->other_group)
-        sum += number_at(json_object_get(summary, figure->other_group), figure->name);
+    double sum = 0;
+    for (size_t i = 0; i < FIGURE_PARTS && figure->parts[i][0]; i++)
+        sum += number_at(json_object_get(summary, figure->parts[i][0]), figure->parts[i][1]);
     return sum > 0 && sum < 1e9 ? (unsigned)sum : 0;
 }
 
@@ -115,8 +118,13 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
         {.title = "SESSIONS DONE", .right = true, .wraps = true},
     };
     static const struct figure figures[] = {
-        {"patterns", "shared"}, {"components", "shared"}, {"patterns", "checked", "components"},
-        {"claims", "proved"},   {"claims", "confirmed"},  {"sessions", "completed"}};
+        {{{"patterns", "shared"}}},
+        {{{"components", "shared"}}},
+        {{{"patterns", "checked"}, {"components", "checked"}}},
+        {{{"claims", "proved"}}},
+        {{{"claims", "confirmed"}}},
+        {{{"sessions", "completed"}}},
+    };
     struct table table;
     table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < DEMO_AIS; i++) {
