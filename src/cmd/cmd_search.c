@@ -262,16 +262,16 @@ static void print_people(const struct running *running)
     printf("\n");
     print_costs(running, &terminal);
     print_spent(running);
-    printf(
-        "\nEach had %llu simulations on the same training workloads (%ld %s on %zu), and what its "
-        "last candidates took beyond; measured on %zu held-out ones; all synthetic%s.\n",
-        (unsigned long long)running->budget, running->settings->evaluations,
-        word_of((uint64_t)running->settings->evaluations, "evaluation", "evaluations"),
-        stage_workloads[STAGE_TRAIN], evaluation_set_size(running->heldout),
-        running->traced ? " but the column TRACE" : "");
+    printf("\nEach was given %llu simulations on the same training workloads (%ld %s on %zu); the "
+           "last\ncandidates may take more%s. Measured on %zu held-out workloads; all "
+           "synthetic%s.\n",
+           (unsigned long long)running->budget, running->settings->evaluations,
+           word_of((uint64_t)running->settings->evaluations, "evaluation", "evaluations"),
+           stage_workloads[STAGE_TRAIN], stop_asked() ? ". Interrupted before the end" : "",
+           evaluation_set_size(running->heldout), running->traced ? " but the column TRACE" : "");
     if (running->traced)
         printf("TRACE: of as many windows of the later half of what --trace names. What was the "
-               "best on %zu workloads ran on %zu windows of its earlier half, too.\n",
+               "best on\n%zu workloads ran on %zu windows of its earlier half, too.\n",
                stage_workloads[STAGE_LAST], JUDGE_WINDOWS);
 }
 

@@ -34,14 +34,14 @@ static int read_key(const char *command, const char *path, char **ret_key)
     FILE *file = fopen(path, "re");
     size_t size = 0;
     ssize_t length = file ? getline(ret_key, &size, file) : -1;
-    int error = errno;
+    int error = !file || ferror(file) ? errno : 0;
     if (file)
         fclose(file);
     while (length > 0 && strchr(" \t\r\n", (*ret_key)[length - 1]))
         (*ret_key)[--length] = '\0';
     if (length > 0)
         return EXIT_WORKED;
-    return complain(command, "no key in %s: %s", path, file ? "it is empty" : strerror(error));
+    return complain(command, "no key in %s: %s", path, error ? strerror(error) : "it is empty");
 }
 
 int searcher_give(const char *command, const struct searcher_settings *settings,

@@ -49,7 +49,8 @@ int proposer_search(struct proposer *proposer, struct judge *judge, uint64_t bud
             trial_free(&trials[i]);
     }
     free(trials);
+    failed = failed && !stopped(judge) ? -1 : 0;
     if (!failed)
-        why[0] = '\0'; /* what was wrong in between was got over */
-    return failed && !stopped(judge) ? -1 : 0;
+        why[0] = '\0'; /* what was wrong in between was got over, or but that it was told to stop */
+    return failed;
 }

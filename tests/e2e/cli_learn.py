@@ -20,7 +20,7 @@ from program import KHUB, environment, khub, needs_landlock, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import check, equal, run, test  # noqa: E402
+from harness import check, equal, run, test, wait_until  # noqa: E402
 from claims import canonical_sha256, module_sha256  # noqa: E402
 
 SPECIALIZATIONS = {"process_manager", "file_system", "networking", "security", "performance", "graphics", "audio",
@@ -525,6 +525,24 @@ def a_trace_is_the_last_word_of_a_search():
         check("TRACE" not in worked(*words[:-2]).out, "a column for no trace")
         refused(2, *words[:-2], "--cache", "32", said=["name one with --trace"])
         refused(1, "search", "performance", "--trace", path, said=["no public one of mutexes"])
+
+
+@test
+def a_search_that_is_interrupted_tells_what_it_has():
+    """Whoever searches, and whether or not it has found something: it was told to stop, and did."""
+    with Folder() as folder:
+        asked = os.path.join(folder, "asked")
+        for by in ("random", "genetic", f"exec:echo >{asked}; exec sleep 1000"):
+            words = ("search", "audio", "--evaluations", "20000", "--heldout", "2", "--by", by, "--by", "random")
+            with subprocess.Popen([KHUB, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+                if by.startswith("exec"):
+                    wait_until(lambda: os.path.exists(asked), "the program to run")
+                else:
+                    check(process.stderr.readline().startswith(by.encode()), "its progress")
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate()
+                equal((process.returncode, b"khub" in err), (0, False), f"exit code, and what is wrong with {by}: {err}")
+                check("Interrupted before the end. Measured on 2 " in out.decode(), out.decode())
 
 
 @test

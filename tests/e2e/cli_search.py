@@ -76,6 +76,7 @@ def what_does_not_pass_ends_it_and_is_said():
         refused(1, *words(server, "--tokens", "9000"), said=["more came than the", "tokens that were asked for"])
         equal(len(server.asked), 1, "requests")
     refused(1, "search", "audio", "--by", "llm:x", "--model-key-file", "/nowhere", said=["/nowhere"])
+    refused(1, "search", "audio", "--by", "llm:x", "--model-key-file", "/", said=["no key in /: Is a directory"])
     for wrong in ("ftp://x", "nonsense", "http://", "http://h:99999/v1", "http://a b/"):
         for command in (("search", "audio", "--by", "llm:x"), ("train", "ada", "audio", "--by", "llm:x"), ("demo", "--by", "llm:x")):
             refused(2, *command, "--model-url", wrong, said=[f"--model-url '{wrong}'", "https://"])
