@@ -174,7 +174,7 @@ static int run_approve(const void *data)
     const struct approve_settings *settings = data;
     char identity[IDENTITY_SIZE];
     struct ask asked = {0};
-    identity_make("approve", identity);
+    identity_make("approve", false, identity);
     struct visit visit = {.command = "approve",
                           .address = settings->hub,
                           .token_file = settings->token_file,

@@ -459,7 +459,7 @@ static int run(const void *data)
     const struct chat_settings *settings = data;
     char identity[IDENTITY_SIZE];
     struct chat chat = {.terminal = terminal_of(STDOUT_FILENO, settings->color)};
-    identity_make(NULL, identity);
+    identity_make(NULL, false, identity);
     chat.visit = (struct visit){.command = "chat",
                                 .address = settings->hub,
                                 .token_file = settings->token_file,

@@ -364,7 +364,7 @@ static int read_history(struct demo *demo)
                           .since = 1,
                           .message = on_history,
                           .data = &historian};
-    identity_make("historian", identity);
+    identity_make("historian", true, identity);
     int code = visit_begin(&visit);
     while (code == EXIT_WORKED && !historian.caught_up)
         if (visit_wait(&visit, -1, NULL, 0) != VISIT_TURNED)
@@ -396,7 +396,7 @@ static int read_knowledge(struct demo *demo)
                           .observer = true,
                           .knowing = true,
                           .message = kb_pages_message};
-    identity_make("librarian", identity);
+    identity_make("librarian", true, identity);
     int code = visit_begin(&visit);
     if (code == EXIT_WORKED)
         code = kb_complete(&visit);

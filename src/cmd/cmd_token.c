@@ -364,7 +364,7 @@ static const struct setting options[] = {
      .fallback = "*",
      .help =
          "The ids (sender_id) that it may take: * is any characters, ? one, [abc] one of these; "
-         "capitals count, and letters that only look alike are others."},
+         "capitals count, and letters that only look alike are others. To look on, any id in ~ will do."},
     {.name = "rooms",
      .kind = SETTING_TEXT,
      AT(rooms),

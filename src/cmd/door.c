@@ -153,7 +153,7 @@ static int listen_all(struct door *door, char *ret_said, size_t size)
 int door_open(struct door *door, char *ret_said, size_t size)
 {
     char identity[IDENTITY_SIZE];
-    identity_make("gateway", identity);
+    identity_make("gateway", true, identity);
     for (size_t i = 0; i < door->hosts.count; i++)
         door->names[i] = door->hosts.at[i];
     for (size_t i = 0; i < door->push_allow.count; i++)

@@ -42,12 +42,13 @@ int complain(const char *command, const char *format, ...)
     return EXIT_FAILED;
 }
 
-void identity_make(const char *role, char buffer[IDENTITY_SIZE])
+void identity_make(const char *role, bool observes, char buffer[IDENTITY_SIZE])
 {
     char host[64] = "localhost";
     const struct passwd *user = getpwuid(getuid());
     gethostname(host, sizeof(host) - 1);
-    int len = snprintf(buffer, IDENTITY_SIZE, "%.32s@%s", user ? user->pw_name : "somebody", host);
+    int len = snprintf(buffer, IDENTITY_SIZE, "%s%.32s@%s", observes ? "~" : "",
+                       user ? user->pw_name : "somebody", host);
     if (role)
         snprintf(buffer + len, IDENTITY_SIZE - (size_t)len, "/%.16s.%d", role, (int)getpid());
 }
@@ -331,7 +332,7 @@ int visit_begin(struct visit *visit)
 {
     char why[TOKEN_CHOICE_WHY_SIZE];
     if (!visit->ai_id) {
-        identity_make(visit->command, visit->identity);
+        identity_make(visit->command, visit->observer, visit->identity);
         visit->ai_id = visit->identity;
     }
     int code = hub_tls_check(visit->command, visit->address);

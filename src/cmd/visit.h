@@ -98,8 +98,9 @@ void visit_end(struct visit *visit);
 /* The hub and, when it is not the one of who names none, the room: "127.0.0.1:6000, room 'lab'".
  * Written into buffer, which is returned. */
 const char *place_text(const char *address, const char *room, char buffer[PLACE_SIZE]);
-/* user@host, with "/role.pid" behind when role is not NULL; fits an ai_id. */
-void identity_make(const char *role, char buffer[IDENTITY_SIZE]);
+/* user@host, with "/role.pid" behind when role is not NULL; fits an ai_id. An observer's is one for
+ * which any token is good. */
+void identity_make(const char *role, bool observes, char buffer[IDENTITY_SIZE]);
 
 /* "khub COMMAND: …" on stderr. Returns EXIT_FAILED. */
 int complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

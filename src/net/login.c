@@ -203,11 +203,19 @@ static const struct token *token_shown(struct server *server, const struct hub_l
     return token;
 }
 
+/* An observer is listed nowhere, and its id says nothing to anybody. So that one who may take part
+ * under one id alone can look on while that one is here, ids in '~' are any observer's. */
+static bool id_permitted(const struct token_grant *grant, const struct hub_login *login)
+{
+    bool observers = login->observer && login->ai_id.len > 0 && *login->ai_id.at == '~';
+    return observers || token_permits_id(grant, login->ai_id);
+}
+
 /* 0, or -WIRE_FORBIDDEN: it may come in, but not so. */
 static int right_check(const struct token_grant *grant, const struct hub_login *login,
                        struct refusal *ret_refusal)
 {
-    if (!token_permits_id(grant, login->ai_id))
+    if (!id_permitted(grant, login))
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "the token of \"%s\" is good for ids like \"%s\", and \"%.*s\" is not",
                       grant->name, grant->ids, SLICE_FORMAT(login->ai_id));

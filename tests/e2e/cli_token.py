@@ -15,6 +15,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (MIB, PATIENCE, Client, Hub, check, directory, encode, equal,  # noqa: E402
                      message, own_address, run, sanitized, test, wait_until)
+from gateway import door_of  # noqa: E402
 from program import Running, khub, refused, row, worked  # noqa: E402
 from secure import Secure, lab  # noqa: E402
 from tokens import OTHER, Stranger, give_out, let_in, revoke, turned_away  # noqa: E402
@@ -179,6 +180,27 @@ def a_token_is_not_shown_to_another_machine_in_the_open():
         with Running("train", "ada", "general", "10", *at, "--insecure", KHUB_TOKEN=token):
             hub.wait_log("event=joined ai=ada ")
         refused(1, "who", *at, said=("asks for a token",))  # who has none shows none
+
+
+@test
+def a_token_of_one_id_looks_on_while_that_one_is_here():
+    """Ids in ~ are any observer's, of whatever token, and no member's."""
+    with directory() as data, Hub("--data", data, "--http", "127.0.0.1:0") as hub:
+        token = give_out(data, "ada", "--id", "ada")
+        ada = let_in(hub, "ada", token)
+        turned_away(hub, "~eye", "forbidden", ('"~eye"', '"ada"'), token=token)
+        turned_away(hub, "~eye", "forbidden", ('"~eye"', '"ada"'), token=token, level=1, role="observer")
+        turned_away(hub, "eye", "forbidden", ('"eye"', '"ada"'), token=token, role="observer")
+        eye = let_in(hub, "~eye", token, role="observer")
+        ada.say("chat", {"text": "hello"})
+        equal(eye.expect("chat")["sender_id"], "ada")
+        eye.say("hello", {"protocol": 2, "token": token})  # and it stays one
+        eye.expect_error("forbidden", "the role it began with")
+        check("ada" in worked("who", hub=hub, KHUB_TOKEN=token).out, "who does not see ada")
+        for words in (["log"], ["kb", "list"], ["leases"], ["sessions"], ["dead"], ["approvals"]):
+            worked(*words, hub=hub, KHUB_TOKEN=token)
+        status, found = door_of(hub).ask("/v1/members", Authorization=f"Bearer {token}")[:2]
+        equal((status, [member["ai_id"] for member in found["members"]]), (200, ["ada"]), "by REST")
 
 
 @test

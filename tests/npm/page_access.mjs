@@ -153,5 +153,22 @@ test('a hub with tokens asks for one, and keeps it for the tab', () => withHubAn
   });
 }));
 
+test('a token of one id looks on, and takes part under that id', () => withHubAndPage(async (place) => {
+  await withPage({ ...place, tokens: { person: place.tokens.one } }, {}, async (page) => {
+    await page.waitForFunction(() => document.body.dataset.link === 'live');
+    await page.keyboard.press('w');
+    const name = page.getByLabel('To write, say who you are');
+    const come = async (id) => {
+      await name.fill(id);
+      await page.keyboard.press('Enter');
+    };
+    await come('two');
+    await page.getByRole('alert').getByText('good for ids like "one"').waitFor();
+    await come('one');
+    await page.locator('#who').getByText('You are one').waitFor();
+    equal(await page.evaluate(() => document.body.dataset.link), 'live');
+  });
+}));
+
 await begin();
 await main();

@@ -8,7 +8,7 @@ import { Client } from '../clients/js/khub.js'; // as seen from build-npm, where
 import { check, equal, khub } from './harness.mjs';
 
 const ADMIN = ['--role', 'admin'];
-const TOKENS = { ada: [], bea: [], cid: [], eve: [], mal: [], person: ADMIN };
+const TOKENS = { ada: [], bea: [], cid: [], eve: [], mal: [], person: ADMIN, one: ['--id', 'one'] };
 
 /** run({ hub, url, tokens }): its address, that of the page, and a token for each of TOKENS. */
 export async function withHubAndPage(run) {

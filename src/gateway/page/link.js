@@ -80,18 +80,12 @@ function heard(message) {
   else if (message.seq) tell('message', message);
 }
 
-/** An id that the token is good for, where it is for some alone and the hub has named them; else null. */
-function idLike({ code, detail }) {
-  const [, pattern] = (code === 'forbidden' && / good for ids like "([^"]*\*[^"]*)"/.exec(detail)) || [];
-  return pattern ? pattern.replace('*', `page-${hexDigits(8)}`).replaceAll('*', '').replaceAll('?', 'x') : null;
-}
-
 /** Begins to watch, in a room; where a token is wanted, the person is asked for one. */
 export async function watch(settings = {}) {
   link.room = settings.room ?? link.room;
   watcher?.close({ timeoutMs: 0 }).catch(() => {});
   token = await tokenChoose();
-  const id = settings.id ?? `page-${hexDigits(8)}`;
+  const id = `~page-${hexDigits(8)}`; // that of an observer, whatever ids the token is good for
   const client = new Client(id, { address, observer: true, syncMax: 0, token,
     room: link.room, heartbeatMs: BEAT_MS, retryMaxMs: RETRY_MAX_MS, inboxMax: INBOX_MAX,
     onState: (state, error) => {
@@ -110,8 +104,6 @@ export async function watch(settings = {}) {
     if (error instanceof Refused && error.code === 'unauthorized') {
       tokenForget();
       watch();
-    } else if (!settings.id && idLike(error)) {
-      watch({ id: idLike(error) });
     } else {
       move('ended', reason(error));
     }
