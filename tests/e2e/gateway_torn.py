@@ -64,7 +64,7 @@ def broken(line, words):
 def back_again(hub):
     """What is done here breaks the line; then the gateway is back and hears what is said."""
     def seen():
-        return len(re.findall(r"event=observing ai=\S+/\d+ ", hub.log()))
+        return len(re.findall(r'event=observing ai=\S+/\d+"? ', hub.log()))
     before = seen()
     yield
     wait_until(lambda: seen() > before, "the gateway's observer")
