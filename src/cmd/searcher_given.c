@@ -41,6 +41,8 @@ static int read_key(const char *command, const char *path, char **ret_key)
         (*ret_key)[--length] = '\0';
     if (length > 0)
         return EXIT_WORKED;
+    free(*ret_key); /* of a line that could not be read nobody knows what is in it */
+    *ret_key = NULL;
     return complain(command, "no key in %s: %s", path, error ? strerror(error) : "it is empty");
 }
 

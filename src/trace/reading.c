@@ -147,6 +147,8 @@ struct slice first_line(struct slice text)
 
 struct slice word_take(struct slice *rest)
 {
+    if (rest->len == 0)
+        return *rest;
     while (rest->len > 0 && blank(*rest->at))
         *rest = (struct slice){rest->at + 1, rest->len - 1};
     struct slice word = {rest->at, 0};
