@@ -324,11 +324,9 @@ static void test_who_is_the_authors_has_none(void **state)
     assert_string_equal(string_of(json_object_get(ledger, "ada"), "owner"), "sue");
 }
 
-/* Whose own claim was refuted is heard no more on others', by whichever of its ids: not when it
- * shares another claim in the refuted one's place, but when the verdict falls. */
-static void test_refuted_owners_count_for_nothing(void **state)
+/* Of fay and gus, who are sue's both, fay claims what two refute. */
+static void join_with_a_liar(struct fixture *f)
 {
-    struct fixture *f = *state;
     join_five(f);
     for (unsigned peer = FAY; peer <= GUS; peer++)
         join(f, peer, peer == FAY ? "fay" : "gus", 2, "");
@@ -338,6 +336,14 @@ static void test_refuted_owners_count_for_nothing(void **state)
     report(f, BOB, "lie", &lie, 0.7);
     report(f, CEY, "lie", &lie, 0.7);
     assert_status(f, "lie", "refuted");
+}
+
+/* Whose own claim was refuted is heard no more on others', by whichever of its ids: not when it
+ * shares another claim in the refuted one's place, but when the verdict falls. */
+static void test_refuted_owners_count_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    join_with_a_liar(f);
     struct challenge truth = claim(f, ADA, "truth", 0.5);
     report(f, GUS, "truth", &truth, 0.5);
     report(f, BOB, "truth", &truth, 0.5);
@@ -356,15 +362,7 @@ static void test_refuted_owners_count_for_nothing(void **state)
 static void test_the_record_goes_with_the_claim(void **state)
 {
     struct fixture *f = *state;
-    join_five(f);
-    for (unsigned peer = FAY; peer <= GUS; peer++)
-        join(f, peer, peer == FAY ? "fay" : "gus", 2, "");
-    own(f, "sue", "fay");
-    own(f, "sue", "gus");
-    struct challenge lie = claim(f, FAY, "lie", 0.2);
-    report(f, BOB, "lie", &lie, 0.7);
-    report(f, CEY, "lie", &lie, 0.7);
-    assert_status(f, "lie", "refuted");
+    join_with_a_liar(f);
     claim(f, GUS, "good", 0.6); /* so there is more of sue's */
     own(f, "tom", "fay");
     claim(f, FAY, "lie", 0.7);
